@@ -1,0 +1,58 @@
+"""Makes what the README shows again: its first command's output, and its pictures from the results of the claims.
+
+``make docs``, or ``python docs/refresh.py [RUNS]``. It needs the results that ``unrolled reproduce`` left in RUNS.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from unrolled.experiments import read_result, result_path
+from unrolled.report import render_svg
+
+ROOT = Path(__file__).parents[1]
+PICTURES = {"palindromes": 1, "gradients": 0}
+"""Which figure of which claim becomes the picture of its name."""
+
+
+def main(runs: Path) -> None:
+    """Refresh the README's first block and every picture whose claim has a result, the fuller budget first."""
+    for claim, index in PICTURES.items():
+        paths = [result_path(runs, claim, budget) for budget in ("full", "quick")]
+        path = next((path for path in paths if path.exists()), None)
+        if path is None:
+            print(f"{claim}: no result in {runs}; make one with: unrolled reproduce {claim}")
+            continue
+        picture = ROOT / "docs" / "images" / f"{claim}.svg"
+        picture.write_text(_on_paper(render_svg(read_result(path).figures[index])), encoding="utf-8")
+        print(picture.relative_to(ROOT))
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    readme.write_text(
+        re.sub(r"(?<=^```console\n).*?(?=^```)", _shown, text, count=1, flags=re.M | re.S), encoding="utf-8"
+    )
+    print(readme.relative_to(ROOT))
+
+
+def _on_paper(svg: str) -> str:
+    """A picture that stands alone: dark ink on a white ground, whatever the page's own colours are."""
+    return re.sub(r"(<svg[^>]*>)", r'\1\n <rect width="100%" height="100%" fill="white"/>', svg, count=1) + "\n"
+
+
+def _shown(block: re.Match[str]) -> str:
+    """The block's command with what it prints in a fresh folder."""
+    command = block.group().partition("\n")[0]
+    words = shlex.split(command.removeprefix("$ unrolled "))
+    with tempfile.TemporaryDirectory() as folder:
+        process = [sys.executable, "-m", "unrolled.cli", *words]
+        printed = subprocess.run(process, cwd=folder, check=True, capture_output=True, text=True).stdout
+    return f"{command}\n{printed}"
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "runs"))

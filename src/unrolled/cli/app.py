@@ -1,0 +1,90 @@
+"""The root command and its table of commands; nothing here imports torch."""
+
+from __future__ import annotations
+
+from cyclopts import App, Group
+
+from unrolled.version import __version__
+
+__all__ = ["COMMANDS", "app"]
+
+COMMANDS = {
+    "train": "Train a network on a task, and keep the run.",
+    "generate": "Write text with a trained character model.",
+    "report": "Draw runs into one HTML file.",
+    "runs": "List the runs of a folder.",
+    "reproduce": "Put every published number beside a measured one.",
+    "data": "List and fetch the registered texts.",
+    "info": "Show versions, kernels, devices and the cache.",
+}
+"""Every command with its one line, in the order in which one meets them."""
+
+_INTRODUCTION = "Recurrent networks that train fast, that you can see through, and whose numbers you can trust."
+
+_EXAMPLES = """\
+Start here:
+
+  unrolled train palindromes
+      An LSTM learns to remember the first of ten digits. A minute.
+  unrolled train palindromes --cell rnn --length 20 --name forgetful
+      The same with a plain RNN and twenty. See it struggle.
+  unrolled report forgetful --out report.html
+      What it learnt, as a page for the browser.
+  unrolled train text --source my-novel.txt --name novel
+      A character model of any text file.
+  unrolled generate novel --prompt "It was" --length 300 --temperature 0.5
+      Let it write.
+  unrolled reproduce --budget quick
+      Every published number beside a measured one, in minutes.
+
+unrolled COMMAND --help shows the options, with the defaults of each task.
+"""
+
+app = App(
+    name="unrolled",
+    help=_INTRODUCTION,
+    help_epilogue=_EXAMPLES,
+    help_format="plaintext",
+    version=f"unrolled {__version__}",
+    version_format="plaintext",
+    group_commands=Group("Commands", sort_key=0),
+    suppress_keyboard_interrupt=False,
+)
+
+_EXAMPLES_OF = {
+    "generate": """\
+Examples:
+
+  unrolled generate novel --prompt "It was" --length 500 --temperature 0.5
+  unrolled generate novel --greedy
+  unrolled generate novel --tau 2        the course's exp(2p), which is T = 0.5
+""",
+    "report": """\
+Examples:
+
+  unrolled report mine --out report.html
+  unrolled report runs/mine runs/forgetful
+""",
+    "runs": "",
+    "reproduce": """\
+Examples:
+
+  unrolled reproduce                                all claims, shortened
+  unrolled reproduce palindromes --budget full      one claim as published
+  unrolled reproduce --cell path/to/file.py:MyCell  a cell of yours joins them
+""",
+    "info": "",
+}
+
+for _position, (_name, _line) in enumerate(COMMANDS.items()):
+    if _name in _EXAMPLES_OF:
+        app.command(
+            f"unrolled.cli.{_name}:{_name}",
+            name=_name,
+            help=_line,
+            help_epilogue=_EXAMPLES_OF[_name],
+            sort_key=_position,
+        )
+    else:  # a command with commands of its own
+        app.command(f"unrolled.cli.{_name}:app", name=_name, help=_line, sort_key=_position)
+app.register_install_completion_command(help="Install completion for your shell.")

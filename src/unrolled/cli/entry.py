@@ -1,0 +1,80 @@
+"""From the words on the command line to an exit code: every mistake of the user's becomes one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import TextIO
+
+from cyclopts import CycloptsError
+
+from unrolled.cli.app import app
+from unrolled.cli.sentences import sentence
+from unrolled.errors import UnrolledError
+
+__all__ = ["BROKEN_PIPE", "INTERRUPTED", "MISTAKE", "main"]
+
+MISTAKE = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: the words after ``unrolled`` (default: those of this process).
+
+    Returns:
+        The exit code: 0 done, 2 a mistake of the user's (one line on stderr), 130 interrupted, 141 nobody
+        reads the output any more. A bug of ours is not caught, so that its traceback is seen.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            code = _run(sys.argv[1:] if arguments is None else arguments)
+    except CycloptsError as error:
+        return _mistake(sentence(error))
+    except UnrolledError as error:
+        return _mistake(str(error))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The interpreter flushes stdout once more at exit, which would print the error again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except SystemExit:  # so rich ends a program whose output nobody reads
+        return BROKEN_PIPE
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
+    code = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
+    sys.stdout.flush()
+    return code if isinstance(code, int) else 0
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    print(f"warning: {_one_line(message)}", file=sys.stderr)
+
+
+def _mistake(message: str) -> int:
+    print(f"error: {_one_line(message)}", file=sys.stderr)
+    return MISTAKE

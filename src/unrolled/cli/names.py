@@ -1,0 +1,78 @@
+"""Names for runs that were given none: readable, and free."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from unrolled.errors import RecordError
+from unrolled.record import open_run
+from unrolled.spec import (
+    BaumSweetSpec,
+    BinaryPalindromesSpec,
+    PalindromesSpec,
+    RandomCombinationsSpec,
+    RunSpec,
+    TextSpec,
+    is_user_cell,
+)
+
+__all__ = ["default_name", "free_name", "name_to_resume"]
+
+
+def default_name(spec: RunSpec) -> str:
+    """What a run is called when its user does not care: ``palindromes-lstm-10-seed5``."""
+    cell = spec.model.cell.rpartition(":")[2] if is_user_cell(spec.model.cell) else spec.model.cell
+    return "-".join([spec.task_name, _slug(cell), _slug(_size(spec)), f"seed{spec.training.seed}"])
+
+
+def free_name(spec: RunSpec, runs: Path) -> str:
+    """The default name, with a number where a run of that name exists: ``…-seed5``, then ``…-seed5-2``."""
+    return next(name for name in _numbered(spec) if not (runs / name).exists())
+
+
+def name_to_resume(spec: RunSpec, runs: Path) -> str:
+    """The run of this very spec under a default name, an unfinished one first; else a free name.
+
+    Args:
+        spec: resolved, so that its identity is the one its run was made with.
+        runs: the folder of runs.
+    """
+    taken = itertools.takewhile(lambda name: (runs / name).exists(), _numbered(spec))
+    finished = None
+    for name in taken:
+        try:
+            run = open_run(runs / name)
+        except RecordError:
+            continue
+        if run.spec.identity() != spec.identity():
+            continue
+        if run.status == "unfinished":
+            return name
+        finished = finished or name
+    return finished or free_name(spec, runs)
+
+
+def _numbered(spec: RunSpec) -> Iterator[str]:
+    name = default_name(spec)
+    yield name
+    for number in itertools.count(2):
+        yield f"{name}-{number}"
+
+
+def _size(spec: RunSpec) -> str:
+    match spec.task:
+        case PalindromesSpec(length=size) | BinaryPalindromesSpec(length=size):
+            return str(size)
+        case RandomCombinationsSpec(size=size):
+            return str(size)
+        case BaumSweetSpec(digits=size):
+            return str(size)
+        case TextSpec(source=source):
+            return Path(source).stem
+
+
+def _slug(word: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") or "x"

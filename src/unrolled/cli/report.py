@@ -1,0 +1,26 @@
+"""``unrolled report RUN...``: runs drawn into one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["report"]
+
+
+def report(*names: str, out: Path = Path("report.html"), runs: Path = Path("runs")) -> None:
+    """Draw runs into one HTML file that needs no network.
+
+    Args:
+        names: runs by name or folder (default: every run of the folder).
+        out: the file to write.
+        runs: folder of runs.
+    """
+    from unrolled.errors import RecordError
+    from unrolled.record import find_run, list_runs
+    from unrolled.report import write_report
+
+    chosen = [find_run(name, runs) for name in names] if names else list_runs(runs)
+    if not chosen:
+        raise RecordError(f"no runs in {str(runs)!r} to report on; make one with: unrolled train palindromes")
+    write_report(out, chosen, [])
+    print(f"{out}  open it in a browser")

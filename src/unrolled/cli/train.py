@@ -1,0 +1,172 @@
+"""``unrolled train TASK``: one command a task, its options the fields of the task's spec."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Group, Parameter
+from rich.console import Console
+from rich.text import Text
+
+from unrolled import training
+from unrolled.cli.data import announce_fetch
+from unrolled.cli.names import free_name, name_to_resume
+from unrolled.cli.options import spec_mapping, spec_parameters
+from unrolled.cli.progress import Display
+from unrolled.cli.verdict import verdict
+from unrolled.errors import SpecError, UnknownName, UserCodeError
+from unrolled.record import open_run
+from unrolled.spec import TASKS, RunSpec, TextSpec, build_task, is_user_cell, parse, read_yaml, resolve
+
+__all__ = ["app"]
+
+INTERRUPTED = 130
+
+_TEXT_OPTIONS = {"source", "encoding", "keep_bom", "keep_licence"}
+
+_EXAMPLES = """\
+Examples:
+
+  unrolled train palindromes --cell rnn --length 10 --steps 600 --name mine
+  unrolled train palindromes --name mine --resume
+      Go on where it was stopped.
+  unrolled train --config runs/mine/spec.yaml --name again
+      The same run once more.
+  unrolled train palindromes --cell path/to/file.py:MyCell
+      A cell of your own.
+  unrolled train text --source my-novel.txt --steps 2000
+"""
+
+app = App(name="train", help_epilogue=_EXAMPLES, help_format="plaintext", group_commands=Group("Tasks"))
+
+_RUN = Group("Run", sort_key=0)
+_RUN_OPTIONS = {
+    "name": (str | None, None, "what the run is called (default: from task, cell, size and seed)."),
+    "runs": (Path, Path("runs"), "folder of runs; this one goes to its own folder there."),
+    "resume": (bool, False, "go on with an unfinished run; one that is done or not begun is no mistake."),
+    "config": (Path | None, None, "YAML file to take options from; those of the command line win over it."),
+}
+
+
+@app.default
+def from_config(
+    *words: Annotated[str, Parameter(allow_leading_hyphen=True, show=False)],
+    config: Annotated[Path | None, Parameter(help="run the spec of this file; it names the task.")] = None,
+) -> int:
+    """Train a network on a task; the run is kept and can be resumed."""
+    if words and not words[0].startswith("-"):
+        raise UnknownName("task", words[0], TASKS)
+    if config is None:
+        if words:
+            raise SpecError(f"no task is given before {words[0]!r}; tasks: {', '.join(TASKS)}")
+        app.help_print([])
+        return 0
+    task = parse(read_yaml(config)).task_name
+    words = (task, *words, "--config", str(config))
+    return int(app(words, exit_on_error=False, print_error=False, result_action="return_value"))
+
+
+def _command(task: str) -> Callable[..., int]:
+    def command(**options: Any) -> int:
+        own = {key: options.pop(key, default) for key, (_, default, _) in _RUN_OPTIONS.items()}
+        return _train(task, options, **own)
+
+    parameters = [
+        inspect.Parameter(
+            key,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=default,
+            annotation=Annotated[kind, Parameter(help=line, group=_RUN, negative=())],
+        )
+        for key, (kind, default, line) in _RUN_OPTIONS.items()
+    ]
+    command.__signature__ = inspect.Signature([*parameters, *spec_parameters(task)])  # type: ignore[attr-defined]
+    command.__doc__ = inspect.getdoc(TASKS[task].spec).partition("\n")[0]  # type: ignore[union-attr]
+    return command
+
+
+for _position, _task in enumerate(TASKS):
+    app.command(_command(_task), name=_task, sort_key=_position)
+
+
+def _train(
+    task: str, given: Mapping[str, Any], *, name: str | None, runs: Path, resume: bool, config: Path | None
+) -> int:
+    spec = _requested(task, given, config, runs / name if resume and name is not None else None)
+    announce_fetch(spec)
+    learnt = build_task(spec)
+    spec = resolve(spec, learnt)
+    if name is None:
+        name = name_to_resume(spec, runs) if resume else free_name(spec, runs)
+    console = Console(highlight=False)
+    final = _follow(spec, name, runs, resume, Display(console))
+    if final is None or final.stopped is None:
+        print(_how_to_resume(spec, name, runs, final), file=sys.stderr)
+        return INTERRUPTED
+    console.print(Text(verdict(final, learnt)), soft_wrap=True)
+    console.print(Text(_what_next(spec, runs / name)), soft_wrap=True)
+    return 0
+
+
+def _requested(task: str, given: Mapping[str, Any], config: Path | None, to_resume: Path | None) -> RunSpec:
+    """The spec asked for: the command line's options over the file's (or the resumed run's) over defaults."""
+    below: dict[str, Any] = {}
+    if config is not None:
+        below = read_yaml(config)
+        parse(below, task=task)
+    elif to_resume is not None and (to_resume / "spec.yaml").is_file():
+        saved = open_run(to_resume).spec
+        below = saved.to_mapping()
+        if is_user_cell(saved.model.cell) and "cell" not in given:
+            raise UserCodeError(
+                f"run {to_resume.name!r} was made with a cell of your own: give --cell {saved.model.cell} "
+                "again, so that no code is run only because a file on disk says so"
+            )
+        parse(below, task=task)
+    merged = {"task": {}, "model": {}, "training": {}} | {key: value for key, value in below.items() if value}
+    for section, options in spec_mapping(task, given).items():
+        merged[section] = {**_without_stale_hashes(merged[section], options), **options}
+    return parse(merged, task=task)
+
+
+def _without_stale_hashes(below: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Another text or cell on the command line makes the hash in the file void."""
+    changed = {key for key in given if key in below and below[key] != given[key]}
+    void = {"text_sha256"} if changed & _TEXT_OPTIONS else set()
+    void |= {"cell_sha256"} if "cell" in changed else set()
+    return {key: value for key, value in below.items() if key not in void}
+
+
+def _follow(spec: RunSpec, name: str, runs: Path, resume: bool, display: Display) -> training.Progress | None:
+    """Train and draw; the last progress there was, which has ``stopped`` set unless Ctrl-C came first.
+
+    Wherever Ctrl-C comes, closing the generator makes it write a checkpoint.
+    """
+    final = None
+    steps = training.train(spec, name=name, runs=runs, resume=resume)
+    with contextlib.suppress(KeyboardInterrupt), contextlib.closing(steps), display.training(name, spec):
+        for final in steps:
+            display.show(final)
+    return final
+
+
+def _how_to_resume(spec: RunSpec, name: str, runs: Path, final: training.Progress | None) -> str:
+    words = ["unrolled", "train", spec.task_name, "--name", name, "--resume"]
+    if runs != Path("runs"):
+        words += ["--runs", str(runs)]
+    if is_user_cell(spec.model.cell):
+        words += ["--cell", spec.model.cell]
+    step = final.step if final is not None else 0
+    return f"stopped at step {step} of {spec.training.steps}; go on with: {shlex.join(words)}"
+
+
+def _what_next(spec: RunSpec, run: Path) -> str:
+    if isinstance(spec.task, TextSpec):
+        return f"{run}  let it write: {shlex.join(['unrolled', 'generate', str(run)])} --length 500"
+    return f"{run}  look at it: {shlex.join(['unrolled', 'report', str(run)])} --out report.html"

@@ -1,0 +1,43 @@
+"""What a finished run came to, in one sentence."""
+
+from __future__ import annotations
+
+from unrolled import data
+from unrolled.analysis.evaluation import Evaluation
+from unrolled.training import Progress
+
+__all__ = ["verdict"]
+
+_WHY = {
+    "steps": "",
+    "solved": "",
+    "perfect": "every batch was right: ",
+    "plateau": "stopped on a plateau: ",
+    "report-a": "stopped by report A's rule: ",
+}
+
+
+def verdict(final: Progress, task: data.Task) -> str:
+    """The result on unseen data beside the best that needs no network."""
+    why = _WHY.get(final.stopped or "", "")
+    if final.evaluation is None:
+        return f"{why}loss {final.loss_nats:.4f} after {final.step} steps"
+    if isinstance(task, data.NextCharacter):
+        return f"{why}{_of_text(final.evaluation)} after {final.step} steps"
+    return f"{why}{_of_answers(final.evaluation, task)} after {final.step} steps"
+
+
+def _of_answers(evaluation: Evaluation, task: data.Task) -> str:
+    word = "solved" if evaluation.solved else "not solved"
+    return (
+        f"{word}: {evaluation.accuracy:.1%} of {evaluation.count} unseen sequences right "
+        f"(chance {task.chance:.1%}, best constant answer {task.majority:.1%})"
+    )
+
+
+def _of_text(found: Evaluation) -> str:
+    sentence = f"{found.accuracy:.1%} of the held-out characters right, {found.bits:.2f} bits per character"
+    if found.carried_accuracy is None or found.carried_bits is None:
+        return sentence
+    carried = f"{found.carried_accuracy:.1%} and {found.carried_bits:.2f} with the state carried on"
+    return f"{sentence} ({carried})"

@@ -1,0 +1,63 @@
+"""Tasks that draw batches, and texts that are fetched, verified and cached."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from unrolled.data.baum_sweet import BaumSweet
+from unrolled.data.binary_palindromes import BinaryPalindromes
+from unrolled.data.citation import CITATION_GRAPHS, citation_graph
+from unrolled.data.combinations import RandomCombinations
+from unrolled.data.corpus import Corpus
+from unrolled.data.graph_memory import check_full_batch, full_batch_bytes, mapped_features
+from unrolled.data.graphs import course_2019, course_2020, karate_club, planted_partition, rmat
+from unrolled.data.neighbours import NeighbourSampler, Sample
+from unrolled.data.next_character import NextCharacter
+from unrolled.data.palindromes import DecimalPalindromes
+from unrolled.data.partition import cluster_batches, edge_cut, partition
+from unrolled.data.sources import SOURCES, Source, cached, fetch, read_corpus, read_text
+from unrolled.data.task import Batch, Task
+from unrolled.data.vocabulary import Vocabulary
+
+__all__ = [
+    "CITATION_GRAPHS",
+    "SOURCES",
+    "TASK_CLASSES",
+    "Batch",
+    "BaumSweet",
+    "BinaryPalindromes",
+    "Corpus",
+    "DecimalPalindromes",
+    "NeighbourSampler",
+    "NextCharacter",
+    "RandomCombinations",
+    "Sample",
+    "Source",
+    "Task",
+    "Vocabulary",
+    "cached",
+    "check_full_batch",
+    "citation_graph",
+    "cluster_batches",
+    "course_2019",
+    "course_2020",
+    "edge_cut",
+    "fetch",
+    "full_batch_bytes",
+    "karate_club",
+    "mapped_features",
+    "partition",
+    "planted_partition",
+    "read_corpus",
+    "read_text",
+    "rmat",
+]
+
+TASK_CLASSES: Final[dict[str, type[Task]]] = {
+    "palindromes": DecimalPalindromes,
+    "binary-palindromes": BinaryPalindromes,
+    "random-combinations": RandomCombinations,
+    "baum-sweet": BaumSweet,
+    "text": NextCharacter,
+}
+"""Every task by name: what the command line offers, the docs list and the tests run over."""

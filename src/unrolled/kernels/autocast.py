@@ -1,0 +1,30 @@
+"""Mixed precision: under autocast a whole sequence runs in autocast's dtype, as in torch.nn's layers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from unrolled.kernels.reference.cell import Cell, State, Weights
+
+__all__ = ["cast", "is_on"]
+
+
+def is_on(device: torch.device) -> bool:
+    """Whether autocast is on for a device; false where the device has no autocast."""
+    available = torch.amp.is_autocast_available(device.type)
+    return available and torch.is_autocast_enabled(device.type)
+
+
+def cast(cell: Cell, x: Tensor, state: State | None, weights: Weights) -> tuple[Tensor, State | None, Weights]:
+    """Everything in autocast's dtype, differentiably; float64 and tokens stay as they are."""
+    if x.dtype == torch.float64:
+        return x, state, weights
+    dtype = torch.get_autocast_dtype(x.device.type)
+    W_ih, W_hh, *rest = weights
+    optional = (None if w is None else w.to(dtype) for w in rest)
+    return (
+        x.to(dtype) if x.is_floating_point() else x,
+        None if state is None else cell.state(*(s.to(dtype) for s in state)),
+        Weights(W_ih.to(dtype), W_hh.to(dtype), *optional),
+    )

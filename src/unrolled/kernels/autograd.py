@@ -1,0 +1,118 @@
+"""The glue between torch's autograd and an `Implementation`.
+
+A first-order backward pass runs the implementation's own. When the gradient itself is to be differentiated
+(`create_graph=True`), the backward pass runs the reference equation again and lets autograd differentiate
+that, so second and higher derivatives are right whatever the implementation is.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from unrolled.kernels import autocast, reference
+from unrolled.kernels.implementation import Implementation, Inputs
+from unrolled.kernels.reference import Cell, State, Weights
+from unrolled.kernels.reference.unroll import blank_padding
+
+__all__ = ["apply", "in_full"]
+
+
+def apply(cell: Cell, implementation: Implementation, inputs: Inputs) -> tuple[Tensor, State]:
+    """Run `implementation` and, if `inputs.train`, attach its backward pass."""
+    if not inputs.train:
+        result = implementation.forward(inputs)
+        return result.output, cell.state(*result.state)
+    output, *state = _Unroll.apply(  # type: ignore[no-untyped-call]
+        cell, implementation, inputs.reverse, inputs.lengths, inputs.x, *inputs.state, *inputs.weights
+    )
+    return output, cell.state(*state)
+
+
+def in_full(inputs: Inputs) -> Inputs:
+    """The same with everything written out: tokens as rows of the identity, zeros for a state, zeros in the padding."""
+    x, W_ih, W_hh = inputs.x, inputs.weights.W_ih, inputs.weights.W_hh
+    if x.dim() == 2:
+        x = one_hot(x, W_ih.shape[1]).to(W_ih.dtype)
+    state = tuple(x.new_zeros(x.shape[1], W_hh.shape[1]) if s is None else s for s in inputs.state)
+    return inputs._replace(x=blank_padding(x, inputs.lengths), state=state)
+
+
+class _Unroll(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        cell: Cell,
+        implementation: Implementation,
+        reverse: bool,
+        lengths: Tensor | None,
+        *tensors: Any,
+    ) -> tuple[Tensor, ...]:
+        inputs = _inputs(cell, tensors, lengths, reverse)
+        result = implementation.forward(inputs)
+        ctx.cell, ctx.implementation, ctx.reverse = cell, implementation, reverse
+        ctx.save_for_backward(lengths, *tensors, *result.saved)
+        ctx.set_materialize_grads(False)
+        return (result.output, *result.state)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor | None, *grad_state: Tensor | None) -> tuple[Any, ...]:
+        lengths, *tensors = ctx.saved_tensors
+        inputs = _inputs(ctx.cell, tensors, lengths, ctx.reverse)
+        number = 1 + len(inputs.state) + len(inputs.weights)
+        if torch.is_grad_enabled():  # create_graph=True
+            gradients = _through_reference(ctx.cell, inputs, (grad_output, *grad_state))
+        else:
+            with _plain(inputs.x.device):
+                x, state, weights = ctx.implementation.backward(
+                    inputs, tuple(tensors[number:]), grad_output, grad_state, ctx.needs_input_grad[4]
+                )
+            gradients = (x, *(None if s is None else g for s, g in zip(inputs.state, state, strict=True)), *weights)
+        return (None, None, None, None, *gradients)
+
+
+def _plain(device: torch.device) -> AbstractContextManager[object]:
+    """Without autocast, which a backward pass may be called under."""
+    return torch.autocast(device.type, enabled=False) if autocast.is_on(device) else nullcontext()
+
+
+def _inputs(cell: Cell, tensors: Any, lengths: Tensor | None, reverse: bool) -> Inputs:
+    states, number = len(cell.state_names), len(Weights._fields)
+    state, weights = tensors[1 : 1 + states], Weights(*tensors[1 + states : 1 + states + number])
+    return Inputs(tensors[0], tuple(state), weights, lengths, reverse, train=True)
+
+
+def _through_reference(cell: Cell, inputs: Inputs, gradients: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
+    """The gradient of each input as a differentiable function of the inputs and of the outputs' gradients.
+
+    The equation is run on aliases of the inputs: where an input was itself computed from another one (a
+    state that depends on the weights), the gradient must stop at the alias, or that path would count twice.
+    """
+    given = (inputs.x, *inputs.state, *inputs.weights)
+    alias = [t.view_as(t) if t is not None and t.requires_grad else t for t in given]
+    states = len(inputs.state)
+    full = in_full(
+        inputs._replace(x=alias[0], state=tuple(alias[1 : 1 + states]), weights=Weights(*alias[1 + states :]))
+    )
+    unrolled = reference.unroll(
+        cell, full.x, cell.state(*full.state), full.weights, lengths=inputs.lengths, reverse=inputs.reverse
+    )
+    reached = [
+        (output, gradient)
+        for output, gradient in zip((unrolled.output, *unrolled.state), gradients, strict=True)
+        if gradient is not None and output.requires_grad
+    ]
+    wanted = [index for index, t in enumerate(alias) if t is not None and t.requires_grad]
+    found = torch.autograd.grad(
+        [output for output, _ in reached],
+        [alias[index] for index in wanted],
+        [gradient for _, gradient in reached],
+        create_graph=True,
+        allow_unused=True,
+    )
+    by_index = dict(zip(wanted, found, strict=True))
+    return tuple(by_index.get(index) for index in range(len(given)))

@@ -1,0 +1,105 @@
+"""One layer in one direction: picks how a cell is unrolled, and says why.
+
+`UNROLLED_KERNELS` chooses: `native` (or a variant of it, `native-v2`), `torch` or `reference`; unset, the
+best there is. `native` takes what it can and leaves the rest to torch: torch's own kernels where they are
+the faster ones (`vendor`), the house's loop elsewhere (`eager`).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from unrolled.errors import UnknownName
+from unrolled.kernels import autocast, autograd, eager, native, reference, vendor
+from unrolled.kernels.implementation import Implementation, Inputs
+from unrolled.kernels.reference import Cell, State, Weights
+
+__all__ = ["PathChoice", "path", "unroll"]
+
+VARIABLE = "UNROLLED_KERNELS"
+
+
+class PathChoice(NamedTuple):
+    """Which path unrolls the cells, and why."""
+
+    name: str
+    reason: str
+
+
+def unroll(
+    cell: Cell,
+    x: Tensor,
+    state: State | None,
+    weights: Weights,
+    *,
+    lengths: Tensor | None = None,
+    reverse: bool = False,
+) -> tuple[Tensor, State]:
+    """Run `cell` over a sequence and return the hidden state after each step and the final state.
+
+    Equal to `reference.unroll` in value and in every derivative, whichever path runs.
+
+    Args:
+        cell: one of `unrolled.kernels.reference`.
+        x: [T,B,I], T ≥ 1; or tokens [T,B] int64, each in 0..I-1, which stand for rows of the identity.
+        state: the initial state, every field [B,H]; None: zeros.
+        weights: see the cell's page.
+        lengths: [B] int64, each in 0..T: the steps of each row; what stands after them is padding. None: T
+            for all.
+        reverse: run each row from its own last step to its first.
+
+    Returns:
+        output [T,B,H], zero in the padding, and the state at each row's end.
+
+    Raises:
+        UnknownName: the environment variable UNROLLED_KERNELS names no path.
+    """
+    if autocast.is_on(x.device):
+        x, state, weights = autocast.cast(cell, x, state, weights)
+        with torch.autocast(x.device.type, enabled=False):
+            return unroll(cell, x, state, weights, lengths=lengths, reverse=reverse)
+    fields = (None,) * len(cell.state_names) if state is None else tuple(state)
+    train = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, *fields, *weights))
+    inputs = Inputs(x, fields, weights, lengths, reverse, train)
+    implementation = _implementation(cell, inputs)
+    if implementation is None or not implementation.reads_tokens:
+        inputs = autograd.in_full(inputs)
+    if implementation is None:
+        unrolled = reference.unroll(
+            cell, inputs.x, cell.state(*inputs.state), weights, lengths=lengths, reverse=reverse
+        )
+        return unrolled.output, unrolled.state
+    return autograd.apply(cell, implementation, inputs)
+
+
+def path() -> PathChoice:
+    """Which path is in use in this process, for `unrolled info`."""
+    asked = _asked()
+    because = f"{VARIABLE}={asked}" if asked else f"{VARIABLE} is not set"
+    if asked == "reference":
+        return PathChoice("reference", f"{because}: the equations, step by step")
+    compiled = None if asked == "torch" else native.describe()
+    if compiled is not None:
+        return PathChoice(asked or "native", f"{because}: {compiled}; torch takes what it does not")
+    missing = "" if asked == "torch" else "; no compiled kernels are there"
+    return PathChoice("torch", f"{because}{missing}: {vendor.describe()}, our own loop for the rest")
+
+
+def _asked() -> str:
+    asked = os.environ.get(VARIABLE, "")
+    if asked and asked not in ("torch", "reference") and asked.split("-")[0] != "native":
+        raise UnknownName(f"path of {VARIABLE}", asked, ["native", "torch", "reference"])
+    return asked
+
+
+def _implementation(cell: Cell, inputs: Inputs) -> Implementation | None:
+    """The fastest that is there and allowed; None stands for the reference itself."""
+    asked = _asked()
+    if asked == "reference":
+        return None
+    found = None if asked == "torch" else native.implementation(cell, inputs, asked)
+    return found or vendor.implementation(cell, inputs) or eager.IMPLEMENTATIONS.get(cell.name)

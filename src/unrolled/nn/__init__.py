@@ -1,0 +1,80 @@
+"""Modules to import: recurrent layers in torch.nn's place, a wrapper for your own cell, and two models.
+
+A new cell is one file here, one equation in `kernels/reference/`, and one line in `CELL_LAYERS`.
+"""
+
+from unrolled.graph import Graph
+from unrolled.kernels.reference.cell import Hidden, HiddenMemory
+from unrolled.nn.attention_conv import AttentionObservation
+from unrolled.nn.bias import bias_vectors, single_bias
+from unrolled.nn.cell_layer import CellLayer
+from unrolled.nn.character_model import CharacterModel
+from unrolled.nn.cheb_conv import ChebConv
+from unrolled.nn.classifier import SequenceClassifier
+from unrolled.nn.coding import CODINGS
+from unrolled.nn.conversion import convert
+from unrolled.nn.count import ParameterCount, count_parameters
+from unrolled.nn.full_peephole import FullPeepholeLSTM
+from unrolled.nn.gat_conv import GATConv
+from unrolled.nn.gatv2_conv import GATv2Conv
+from unrolled.nn.gcn_conv import GCNConv
+from unrolled.nn.gru import GRU
+from unrolled.nn.initialisers import INITIALISERS, initialise
+from unrolled.nn.layer import RecurrentLayer
+from unrolled.nn.lstm import LSTM
+from unrolled.nn.message_passing import Edge, MessagePassing, pass_messages
+from unrolled.nn.observation import Observation, Trace
+from unrolled.nn.peephole import PeepholeLSTM
+from unrolled.nn.recurrent import Recurrent
+from unrolled.nn.rnn import RNN
+from unrolled.nn.sage_conv import SAGEConv
+from unrolled.nn.spectral_conv import SpectralConv
+from unrolled.nn.user_cell import load_user_cell, load_user_layer, user_cell_sha256
+
+__all__ = [
+    "CELL_LAYERS",
+    "CODINGS",
+    "GRU",
+    "INITIALISERS",
+    "LSTM",
+    "RNN",
+    "AttentionObservation",
+    "CellLayer",
+    "CharacterModel",
+    "ChebConv",
+    "Edge",
+    "FullPeepholeLSTM",
+    "GATConv",
+    "GATv2Conv",
+    "GCNConv",
+    "Graph",
+    "Hidden",
+    "HiddenMemory",
+    "MessagePassing",
+    "Observation",
+    "ParameterCount",
+    "PeepholeLSTM",
+    "Recurrent",
+    "RecurrentLayer",
+    "SAGEConv",
+    "SequenceClassifier",
+    "SpectralConv",
+    "Trace",
+    "bias_vectors",
+    "convert",
+    "count_parameters",
+    "initialise",
+    "load_user_cell",
+    "load_user_layer",
+    "pass_messages",
+    "single_bias",
+    "user_cell_sha256",
+]
+
+CELL_LAYERS: dict[str, type[CellLayer]] = {
+    "rnn": RNN,
+    "gru": GRU,
+    "lstm": LSTM,
+    "peephole": PeepholeLSTM,
+    "full-peephole": FullPeepholeLSTM,
+}

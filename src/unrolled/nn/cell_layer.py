@@ -1,0 +1,200 @@
+"""The layers whose equations are the house's own: their weights, under torch.nn's names."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+from torch.nn.functional import one_hot
+
+from unrolled.errors import InputError
+from unrolled.kernels import recurrent, reference
+from unrolled.kernels.reference import Cell, Unrolled, Weights
+from unrolled.nn.initialisers import initialise_cell
+from unrolled.nn.layer import RecurrentLayer
+
+__all__ = ["CellLayer", "refuse_projection"]
+
+
+class CellLayer(RecurrentLayer):
+    """Abstract: a layer with weights for one of the house's cells; its subclasses are final and say which.
+
+    The parameters of layer k are `weight_ih_l{k}`, `weight_hh_l{k}`, with bias `bias_ih_l{k}`,
+    `bias_hh_l{k}`, with peepholes `peephole_l{k}`, and the same with `_reverse` for the second direction;
+    rows in the cell's order of blocks.
+    """
+
+    reads_tokens = True
+    input_size: int
+    bias: bool
+    proj_size: int
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int,
+        bias: bool,
+        batch_first: bool,
+        dropout: float,
+        bidirectional: bool,
+        device: Any,
+        dtype: Any,
+    ) -> None:
+        super().__init__()
+        _check(input_size, hidden_size, num_layers, bias, batch_first, dropout)
+        if dropout > 0 and num_layers == 1:
+            warnings.warn(
+                "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
+                f"num_layers greater than 1, but got dropout={dropout} and num_layers={num_layers}",
+                stacklevel=3,
+            )
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bias = bias
+        self.batch_first = batch_first
+        self.dropout = float(dropout)
+        self.bidirectional = bool(bidirectional)
+        self.proj_size = 0
+        for names, shapes in zip(self._weight_names(), self._weight_shapes(), strict=True):
+            for name, shape in zip(names, shapes, strict=True):
+                self.register_parameter(name, Parameter(torch.empty(shape, device=device, dtype=dtype)))
+        self.reset_parameters()
+
+    @property
+    @abstractmethod
+    def cell(self) -> Cell:
+        """The cell's equation."""
+
+    @property
+    def mode(self) -> str:
+        """torch.nn's name for the kind of cell."""
+        return type(self).__name__
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """The fields of the state, hidden first."""
+        return self.cell.state_names
+
+    @property
+    def has_forget_gate(self) -> bool:
+        """Whether `forget_bias` and `chrono` have a gate to act on."""
+        return "forget_gate" in self.cell.input_blocks
+
+    @property
+    def weight_dtype(self) -> torch.dtype:
+        """The dtype that inputs must have."""
+        weight: Tensor = self.weight_ih_l0  # type: ignore[assignment]
+        return weight.dtype
+
+    @property
+    def all_weights(self) -> list[list[Parameter]]:
+        """The parameters, one list per layer and direction, as torch.nn has them."""
+        return [[getattr(self, name) for name in names] for names in self._weight_names()]
+
+    def flatten_parameters(self) -> None:
+        """Do nothing: the kernels read weights where they lie. Here for code that calls torch.nn's."""
+
+    def reset_parameters(self) -> None:
+        """Draw every parameter from U(-1/√H, 1/√H) in torch.nn's order: one seed gives torch.nn's weights."""
+        bound = 1.0 / math.sqrt(self.hidden_size)
+        for parameter in self.parameters():
+            torch.nn.init.uniform_(parameter, -bound, bound)
+
+    def initialise(
+        self,
+        name: str,
+        *,
+        forget_bias: float | None = None,
+        chrono: float | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        """Draw all weights anew by a named rule, gate by gate; see `unrolled.nn.initialisers`."""
+        for key in (key for keys in self._weight_names() for key in keys):
+            if key not in self._parameters:
+                raise InputError(f"{key} is computed from other parameters (weight_norm); initialise before that")
+        for weights in self._all_directions():
+            initialise_cell(self.cell, weights, name, forget_bias=forget_bias, chrono=chrono, generator=generator)
+
+    def extra_repr(self) -> str:
+        """torch.nn's."""
+        parts = [str(self.input_size), str(self.hidden_size)]
+        defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0, "bidirectional": False}
+        for name, default in defaults.items():
+            if getattr(self, name) != default:
+                parts.append(f"{name}={getattr(self, name)}")
+        return ", ".join(parts)
+
+    def _named_state(self, fields: tuple[Tensor, ...]) -> Any:
+        return self.cell.state(*fields)
+
+    def _unroll(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
+        weights = self._weights(layer, direction)
+        return recurrent.unroll(self.cell, x, state, weights, lengths=lengths, reverse=direction == 1)
+
+    def _trace(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> Unrolled:
+        weights = self._weights(layer, direction)
+        if x.dim() == 2:
+            x = one_hot(x, self.input_size).to(self.weight_dtype)
+        return reference.unroll(self.cell, x, state, weights, lengths=lengths, reverse=direction == 1)
+
+    def _step(self, layer: int, x: Tensor, state: Any) -> Any:
+        step = self.cell.step(x, state, self._weights(layer, 0))
+        return self.cell.state(*(getattr(step, name) for name in self.state_names))
+
+    def _weights(self, layer: int, direction: int) -> Weights:
+        suffix = f"_l{layer}{'_reverse' if direction else ''}"
+        return Weights(
+            getattr(self, f"weight_ih{suffix}"),
+            getattr(self, f"weight_hh{suffix}"),
+            getattr(self, f"bias_ih{suffix}") if self.bias else None,
+            getattr(self, f"bias_hh{suffix}") if self.bias else None,
+            getattr(self, f"peephole{suffix}") if self.cell.peephole_blocks else None,
+        )
+
+    def _all_directions(self) -> list[Weights]:
+        return [self._weights(k, d) for k in range(self.num_layers) for d in range(self._directions)]
+
+    def _weight_names(self) -> list[list[str]]:
+        kinds = ["weight_ih", "weight_hh"]
+        kinds += ["bias_ih", "bias_hh"] if self.bias else []
+        kinds += ["peephole"] if self.cell.peephole_blocks else []
+        suffixes = ["", "_reverse"][: self._directions]
+        return [[f"{kind}_l{k}{s}" for kind in kinds] for k in range(self.num_layers) for s in suffixes]
+
+    def _weight_shapes(self) -> list[list[tuple[int, ...]]]:
+        H, D, cell = self.hidden_size, self._directions, self.cell
+        G, G_hh, P = len(cell.input_blocks), len(cell.recurrent_blocks), len(cell.peephole_blocks)
+        shapes: list[list[tuple[int, ...]]] = []
+        for k in range(self.num_layers):
+            read = self.input_size if k == 0 else H * D
+            biases = [(G * H,), (G_hh * H,)] if self.bias else []
+            shapes += [[(G * H, read), (G_hh * H, H), *biases, *([(P * H,)] if P else [])]] * D
+        return shapes
+
+
+def refuse_projection(proj_size: int) -> None:
+    """Stop at a projection, which none of the house's cells has.
+
+    Raises:
+        InputError: proj_size is not 0.
+    """
+    if proj_size != 0:
+        raise InputError(f"proj_size={proj_size!r} is not supported: only 0 is; torch.nn.LSTM has projections")
+
+
+def _check(input_size: Any, hidden_size: Any, num_layers: Any, bias: Any, batch_first: Any, dropout: Any) -> None:
+    for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
+        if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
+            raise InputError(f"{name} must be an integer above zero, not {size!r}")
+    for name, switch in (("bias", bias), ("batch_first", batch_first)):
+        if not isinstance(switch, bool):
+            raise InputError(f"{name} must be True or False, not {switch!r}")
+    if not isinstance(dropout, int | float) or isinstance(dropout, bool) or not 0 <= dropout <= 1:
+        raise InputError(f"dropout must be a probability in [0, 1], not {dropout!r}")

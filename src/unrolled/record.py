@@ -1,0 +1,350 @@
+"""A run on disk: the border between training, which writes it, and everything else, which reads it.
+
+``runs/<name>/`` holds
+
+* ``spec.yaml``: the whole spec, written first; without it a directory is no run;
+* ``metrics.jsonl``: one JSON object a line, of ``kind`` "train" or "evaluation";
+* ``samples.jsonl``: text only, one sample a line;
+* ``state.safetensors``: the last checkpoint, everything that is needed to go on bit for bit;
+* ``weights.safetensors``: the final weights, or the last good ones of a run that diverged; equal specs give equal
+  bytes;
+* ``result.json``: written last; its presence means that the run is done.
+
+Files are replaced whole (`write_whole`) or appended to a line at a time, so a kill at any moment leaves a run that
+reads and resumes. Tensor files carry a checksum over all they hold; a file that was cut, changed or written by
+something else is a `RecordError`, never a traceback.
+
+History of `FORMAT`: 1, the first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from unrolled import data, nn
+from unrolled.errors import InputError, RecordError, StorageError, UnknownName, UserCodeError
+from unrolled.spec import RunSpec, build_model, build_task, is_user_cell, parse, read_yaml
+
+__all__ = [
+    "FORMAT",
+    "Run",
+    "find_run",
+    "list_runs",
+    "load_model",
+    "open_run",
+    "read_tensors",
+    "storing",
+    "tensor_bytes",
+    "write_whole",
+]
+
+FORMAT = 1
+"""Version of the run's files; its history is in the module's docstring."""
+
+SPEC, METRICS, SAMPLES = "spec.yaml", "metrics.jsonl", "samples.jsonl"
+STATE, WEIGHTS, RESULT = "state.safetensors", "weights.safetensors", "result.json"
+
+MODEL_PREFIX = "model."
+"""What the network's tensors are called by in ``state.safetensors``, before their own names."""
+
+_SEAL = "unrolled"
+"""The one metadata key of our tensor files (several would be written in no fixed order)."""
+
+
+# ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "there is no permission to write",
+    errno.EPERM: "there is no permission to write",
+    errno.ENOENT: "the folder does not exist",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.EEXIST: "a file of that name is in the way",
+    errno.ENAMETOOLONG: "the name is too long",
+}
+
+
+@contextlib.contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Turns the system's refusal to write ``path`` into a `StorageError` that names the path and the reason."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
+        raise StorageError(f"cannot write {str(path)!r}: {reason}") from error
+
+
+def write_whole(path: Path, content: bytes | str) -> None:
+    """Writes a file so that a reader, at any moment and after any kill, finds all of the old one or all of the new.
+
+    Raises:
+        StorageError: the disk is full, read-only, not ours or not there; the old file is untouched.
+    """
+    payload = content.encode() if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with storing(path):
+        try:
+            with temporary.open("wb") as file:
+                file.write(payload)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        if os.name == "posix":
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                with contextlib.suppress(OSError):  # some network file systems cannot
+                    os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
+def tensor_bytes(tensors: Mapping[str, Tensor], content: Mapping[str, Any] | None = None) -> bytes:
+    """A safetensors file of ``tensors`` with a JSON ``content`` beside them, sealed by a checksum over both.
+
+    Equal tensors and content give equal bytes. Tensors that share memory are each written out.
+    """
+    plain = {key: value.detach().to("cpu", copy=True).contiguous() for key, value in tensors.items()}
+    written = json.dumps(content or {}, sort_keys=True, allow_nan=False)
+    seal = json.dumps({"format": FORMAT, "sha256": _checksum(plain, written), "content": written}, sort_keys=True)
+    return safetensors.torch.save(plain, metadata={_SEAL: seal})
+
+
+def _checksum(tensors: Mapping[str, Tensor], written: str) -> str:
+    digest = hashlib.sha256(written.encode())
+    for key, value in sorted(tensors.items()):
+        digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+# ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and the JSON content of a file made by `tensor_bytes`.
+
+    Raises:
+        RecordError: missing, cut short, changed, or not one of ours.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            # Copied, for torch's own alignment: products can depend on it in their last bits.
+            tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise RecordError(f"no file {str(path)!r}") from None
+    except (OSError, safetensors.SafetensorError, RuntimeError, ValueError) as error:
+        raise RecordError(f"{str(path)!r} is damaged or no safetensors file: {_first_line(error)}") from None
+    try:
+        seal = json.loads(metadata[_SEAL])
+        version, expected, written = seal["format"], seal["sha256"], seal["content"]
+        content = json.loads(written)
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise RecordError(f"{str(path)!r} was not written by unrolled: it has no seal") from None
+    if version != FORMAT:
+        raise RecordError(f"{str(path)!r} has format {version!r}; this version reads format {FORMAT}")
+    if _checksum(tensors, written) != expected:
+        raise RecordError(f"{str(path)!r} is damaged: its checksum does not hold")
+    return tensors, content
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a ``.jsonl`` file; a last line that is still being written is left out."""
+    try:
+        written = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RecordError(f"{str(path)!r} cannot be read: {error.strerror or error}") from None
+    lines = []
+    for number, line in enumerate(written.split(b"\n")[:-1], start=1):
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            raise RecordError(f"{str(path)!r} is damaged: line {number} is no JSON object")
+        lines.append(value)
+    return lines
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it is on disk.
+
+    Attributes:
+        path: its directory.
+        spec: what it was asked to do, resolved and whole.
+        status: done, unfinished (it can be resumed) or diverged.
+        result: the content of ``result.json``, once there is one.
+    """
+
+    path: Path
+    spec: RunSpec
+    status: Literal["done", "unfinished", "diverged"]
+    result: Mapping[str, Any] | None
+
+    @property
+    def name(self) -> str:
+        """The name of its directory."""
+        return self.path.name
+
+    def metrics(self, kind: Literal["train", "evaluation"] | None = None) -> list[dict[str, Any]]:
+        """What was measured on the way, in order; of one kind or of all.
+
+        Raises:
+            RecordError: the file is damaged.
+        """
+        return [line for line in _read_lines(self.path / METRICS) if kind is None or line.get("kind") == kind]
+
+    def samples(self) -> list[dict[str, Any]]:
+        """The texts sampled on the way, in order.
+
+        Raises:
+            RecordError: the file is damaged.
+        """
+        return _read_lines(self.path / SAMPLES)
+
+    def weights(self) -> dict[str, Tensor]:
+        """The network's tensors by their names: the final ones, or the last checkpoint's of an unfinished run.
+
+        Raises:
+            RecordError: there are none yet, or the file is damaged.
+        """
+        if self.result is not None:
+            return read_tensors(self.path / WEIGHTS)[0]
+        if not (self.path / STATE).exists():
+            raise RecordError(f"run {self.name!r} has no weights yet: it stopped before its first checkpoint")
+        tensors, _ = read_tensors(self.path / STATE)
+        return {key.removeprefix(MODEL_PREFIX): value for key, value in tensors.items() if key.startswith(MODEL_PREFIX)}
+
+
+def open_run(path: Path | str) -> Run:
+    """The run in the directory ``path``.
+
+    Raises:
+        RecordError: there is none, or its spec or result is damaged.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise RecordError(f"no run at {str(path)!r}")
+    if not (path / SPEC).exists():
+        raise RecordError(f"{str(path)!r} is no run: it has no {SPEC}")
+    try:
+        spec = parse(read_yaml(path / SPEC))
+    except InputError as error:
+        raise RecordError(f"run {str(path)!r} is damaged: {error}") from None
+    result = _read_result(path / RESULT, spec)
+    if result is None:
+        return Run(path, spec, "unfinished", None)
+    return Run(path, spec, "diverged" if result["stopped"] == "diverged" else "done", result)
+
+
+def _read_result(path: Path, spec: RunSpec) -> dict[str, Any] | None:
+    try:
+        result = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise RecordError(f"{str(path)!r} is damaged: {_first_line(error)}") from None
+    if not isinstance(result, dict) or not {"format", "identity", "stopped", "steps"} <= result.keys():
+        raise RecordError(f"{str(path)!r} is damaged: it is no result of a run")
+    if result["format"] != FORMAT:
+        raise RecordError(f"{str(path)!r} has format {result['format']!r}; this version reads format {FORMAT}")
+    if result["identity"] != spec.identity():
+        raise RecordError(f"{str(path)!r} does not belong to the {SPEC} beside it, which was changed or exchanged")
+    return result
+
+
+def list_runs(root: Path | str = "runs") -> list[Run]:
+    """Every run under ``root``, by name; what is no run, or too damaged to open, is passed over."""
+    root = Path(root)
+    try:
+        folders = sorted(path for path in root.iterdir() if path.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise RecordError(f"{str(root)!r} cannot be read: {error.strerror or error}") from None
+    found = []
+    for folder in folders:
+        with contextlib.suppress(RecordError):
+            found.append(open_run(folder))
+    return found
+
+
+def find_run(name_or_path: Path | str, root: Path | str = "runs") -> Run:
+    """The run of that name under ``root``, or else in the directory of that path.
+
+    Raises:
+        UnknownName: there is no such run.
+        RecordError: there is one and it is damaged.
+    """
+    given = str(name_or_path)
+    for path in (Path(root) / given, Path(given)):
+        if given and path.is_dir():
+            return open_run(path)
+    raise UnknownName("run", given, [run.name for run in list_runs(root)])
+
+
+def load_model(run: Run, *, cell: str | None = None) -> tuple[nn.SequenceClassifier | nn.CharacterModel, data.Task]:
+    """The trained network of a run, ready to answer (`eval` mode, on the CPU), and its task.
+
+    Args:
+        run: done, diverged or unfinished; it must have weights.
+        cell: path/to/file.py:MyCell, for a run made with a user's own cell: code that a run on disk names is
+            never executed unless it is named again.
+
+    Raises:
+        RecordError: the weights are missing, damaged, or not of this spec's network.
+        UserCodeError: the run was made with a user's code, which was not given or is another than then.
+    """
+    spec = run.spec
+    if run.result is not None and run.result.get("given_model"):
+        raise UserCodeError(
+            f"run {run.name!r} trained a module given to train(model=...): build that module and load run.weights()"
+        )
+    if is_user_cell(spec.model.cell):
+        if cell is None:
+            raise UserCodeError(
+                f"run {run.name!r} was made with your own cell {spec.model.cell!r}: name it again (--cell), "
+                "so that no code is run only because a file on disk says so"
+            )
+        spec = replace(spec, model=replace(spec.model, cell=cell))
+    elif cell is not None and cell != spec.model.cell:
+        raise UserCodeError(f"run {run.name!r} was made with the cell {spec.model.cell!r}, not with {cell!r}")
+    weights = run.weights()
+    task = build_task(spec)
+    model = build_model(spec.model, task)
+    if spec.training.precision == "float64":
+        model = model.double()
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        detail = " ".join(line.strip() for line in str(error).splitlines()[1:2]) or _first_line(error)
+        raise RecordError(f"the weights of run {run.name!r} are not of its spec's network: {detail}") from None
+    return model.eval(), task

@@ -1,0 +1,73 @@
+"""What stands behind a figure: the specs of its runs, each once, with all the seeds it was run with."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from unrolled.record import Run
+from unrolled.spec import RunSpec, TextSpec, dump_yaml
+
+__all__ = ["Origin", "SpecView", "describe", "origin"]
+
+
+@dataclass(frozen=True)
+class SpecView:
+    """One spec: a line that tells it from the others, and the whole of it."""
+
+    title: str
+    yaml: str
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The specs and settings behind something shown, and the names of runs that are not at hand."""
+
+    summary: str
+    specs: tuple[SpecView, ...]
+    settings: str
+    missing: tuple[str, ...]
+
+
+def origin(sources: Iterable[str], runs: Mapping[str, Run], settings: str = "") -> Origin:
+    """The specs behind the runs called ``sources``, those that differ in the seed alone as one."""
+    names = list(dict.fromkeys(sources))
+    groups: dict[str, list[RunSpec]] = {}
+    for name in names:
+        if name in runs:
+            spec = runs[name].spec
+            seedless = dataclasses.replace(spec, training=dataclasses.replace(spec.training, seed=0))
+            groups.setdefault(seedless.identity(), []).append(spec)
+    specs = tuple(_view(group) for group in groups.values())
+    count = sum(map(len, groups.values()))
+    counted = f"{count} run{'s' if count != 1 else ''}"
+    summary = f"Specs and seeds ({counted})" if specs else "Settings"
+    return Origin(summary, specs, settings, tuple(name for name in names if name not in runs))
+
+
+def _view(group: list[RunSpec]) -> SpecView:
+    seeds = sorted({spec.training.seed for spec in group})
+    listed = f"seed{'s' if len(seeds) != 1 else ''} {', '.join(map(str, seeds))}"
+    first = min(group, key=lambda spec: spec.training.seed)
+    head = f"# {listed}\n" if len(seeds) > 1 else ""
+    return SpecView(f"{describe(first)}; {listed}", head + dump_yaml(first))
+
+
+def describe(spec: RunSpec) -> str:
+    """A spec in one line: task, network, training; the seed left out."""
+    task, model, training = spec.task, spec.model, spec.training
+    if isinstance(task, TextSpec):
+        what = f"text {task.source}, window {task.window}"
+    else:
+        ((name, value),) = dataclasses.asdict(task).items()
+        what = f"{spec.task_name}, {name} {value}"
+    stacked = f"{model.layers} × " if model.layers > 1 else ""
+    both = "bidirectional " if model.bidirectional else ""
+    drawn = f", {model.initialisation}" if model.initialisation is not None else ""
+    clip = f"clip {training.clip:g}" if training.clip is not None else "no clipping"
+    return (
+        f"{what}; {both}{stacked}{model.cell} {model.hidden}, {model.input}{drawn}; "
+        f"{training.optimiser} {training.learning_rate:g}, batch {training.batch}, {training.steps} steps, "
+        f"{clip}"
+    )

@@ -1,0 +1,49 @@
+"""What a run is: frozen dataclasses that go to YAML and back, and the three tables of what there is to choose from.
+
+A `RunSpec` has three sections, ``task``, ``model`` and ``training``; every field is an option of the command line and
+a key of ``spec.yaml``. Unknown keys, wrong types and impossible values are errors that name the key. `RunSpec.identity`
+is the hash by which a run is known: two runs of one spec train the same network whatever they are called.
+
+`CELLS`, `TASKS` (and, with the graph layers, ``LAYERS``) are the product's index: the command line's choices, the
+documentation's lists and the tests' parameters are read from them.
+"""
+
+from unrolled.spec.build import build_layer, build_model, build_task, resolve
+from unrolled.spec.files import dump_yaml, read_yaml
+from unrolled.spec.model import CELLS, ModelSpec, is_user_cell
+from unrolled.spec.run import FORMAT, RunSpec, default_spec, parse
+from unrolled.spec.table import TASKS, TaskEntry
+from unrolled.spec.tasks import (
+    BaumSweetSpec,
+    BinaryPalindromesSpec,
+    PalindromesSpec,
+    RandomCombinationsSpec,
+    TaskSpec,
+    TextSpec,
+)
+from unrolled.spec.training import TrainingSpec
+
+__all__ = [
+    "CELLS",
+    "FORMAT",
+    "TASKS",
+    "BaumSweetSpec",
+    "BinaryPalindromesSpec",
+    "ModelSpec",
+    "PalindromesSpec",
+    "RandomCombinationsSpec",
+    "RunSpec",
+    "TaskEntry",
+    "TaskSpec",
+    "TextSpec",
+    "TrainingSpec",
+    "build_layer",
+    "build_model",
+    "build_task",
+    "default_spec",
+    "dump_yaml",
+    "is_user_cell",
+    "parse",
+    "read_yaml",
+    "resolve",
+]

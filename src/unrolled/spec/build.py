@@ -1,0 +1,105 @@
+"""From a spec to the things it describes."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import torch
+
+from unrolled import data, nn
+from unrolled.spec.model import CELLS, DEFAULT_INITIALISATION, ModelSpec, is_user_cell
+from unrolled.spec.run import RunSpec
+from unrolled.spec.table import TASKS
+from unrolled.spec.tasks import TextSpec
+
+__all__ = ["build_layer", "build_model", "build_task", "resolve"]
+
+
+def resolve(spec: RunSpec, task: data.Task | None = None) -> RunSpec:
+    """The spec with the hashes of what it names filled in: the text's, and the file's of a user's cell.
+
+    Args:
+        spec: what was asked for.
+        task: the task built from it, where there is one already.
+    """
+    if isinstance(spec.task, TextSpec) and spec.task.text_sha256 is None:
+        task = build_task(spec) if task is None else task
+        assert isinstance(task, data.NextCharacter)
+        spec = dataclasses.replace(spec, task=dataclasses.replace(spec.task, text_sha256=task.corpus.sha256))
+    if is_user_cell(spec.model.cell) and spec.model.cell_sha256 is None:
+        digest = nn.user_cell_sha256(spec.model.cell)
+        spec = dataclasses.replace(spec, model=dataclasses.replace(spec.model, cell_sha256=digest))
+    return spec
+
+
+def build_task(spec: RunSpec) -> data.Task:
+    """The task of a spec; a text is read (and fetched, where it is a registered one) here."""
+    return TASKS[spec.task_name].build(spec.task)
+
+
+def build_layer(spec: ModelSpec, input_size: int) -> torch.nn.Module:
+    """The stacked recurrent layer of a spec, weights drawn torch's way; `build_model` draws them as the spec says.
+
+    A user's own cell is loaded from its file, which runs that file.
+
+    Raises:
+        UserCodeError: the file or class is missing, fails, or is not the file the spec was made with.
+    """
+    if is_user_cell(spec.cell):
+        return nn.load_user_layer(
+            spec.cell, input_size, spec.hidden, num_layers=spec.layers, sha256=spec.cell_sha256, dropout=spec.dropout
+        )
+    options: dict[str, Any] = {}
+    if spec.cell == "rnn":
+        options["nonlinearity"] = spec.nonlinearity
+    if spec.cell == "gru" and spec.reset_before:
+        options["reset_before"] = True
+    return CELLS[spec.cell](
+        input_size,
+        spec.hidden,
+        num_layers=spec.layers,
+        bias=spec.bias != "none",
+        dropout=spec.dropout,
+        bidirectional=spec.bidirectional,
+        **options,
+    )
+
+
+def build_model(
+    spec: ModelSpec,
+    task: data.Task,
+    generator: torch.Generator | None = None,
+) -> nn.SequenceClassifier | nn.CharacterModel:
+    """The network of a spec for a task, its weights drawn from ``generator`` (default: torch's own)."""
+    symbols = task.symbols
+    embedding = (spec.embedding or symbols) if spec.input == "embedding" else None
+    input_size = embedding or (1 if spec.input == "scalar" else symbols)
+    layer = build_layer(spec, input_size)
+    model: nn.SequenceClassifier | nn.CharacterModel
+    if isinstance(task, data.NextCharacter):
+        model = nn.CharacterModel(layer, symbols=symbols, coding=spec.input, embedding_size=embedding)
+    else:
+        model = nn.SequenceClassifier(
+            layer,
+            symbols=symbols,
+            classes=task.classes,
+            coding=spec.input,
+            embedding_size=embedding,
+        )
+    if spec.initialisation is None and is_user_cell(spec.cell):
+        model.initialise_ends(DEFAULT_INITIALISATION, generator=generator)
+    else:
+        name = spec.initialisation or DEFAULT_INITIALISATION
+        model.initialise(name, forget_bias=_forget_bias(spec, name, layer), chrono=spec.chrono, generator=generator)
+    if spec.bias == "one" and not is_user_cell(spec.cell):
+        nn.single_bias(layer)
+    return model
+
+
+def _forget_bias(spec: ModelSpec, initialisation: str, layer: torch.nn.Module) -> float | None:
+    """The forget gate's bias: as given, or 1 where an initialiser would leave the gate's bias at 0."""
+    if spec.forget_bias is not None or spec.chrono is not None or spec.bias == "none":
+        return spec.forget_bias
+    leaves_zero = initialisation in ("xavier", "kaiming", "orthogonal")
+    return 1.0 if leaves_zero and getattr(layer, "has_forget_gate", False) else None

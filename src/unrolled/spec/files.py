@@ -1,0 +1,73 @@
+"""Specs as YAML, read strictly."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from unrolled.errors import SpecError
+from unrolled.spec.run import RunSpec
+
+__all__ = ["dump_yaml", "read_yaml"]
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Safe YAML that refuses a key given twice and reads 1e-3 as the number it is (YAML 1.1 says text)."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = key_node.value
+            if not isinstance(key, str):
+                raise SpecError(f"line {key_node.start_mark.line + 1}: a key is a word, not a list or a mapping")
+            if key in seen:
+                raise SpecError(f"line {key_node.start_mark.line + 1}: the key {key!r} is given twice")
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+_StrictLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file, read strictly.
+
+    Raises:
+        SpecError: no such file, not UTF-8, not YAML, a key twice, or no mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SpecError(f"no file {str(path)!r}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{str(path)!r} cannot be read: {error}") from None
+    try:
+        mapping = yaml.load(text, Loader=_StrictLoader)
+    except SpecError as error:
+        raise SpecError(f"{path}: {error}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        first = str(getattr(error, "problem", None) or error).splitlines()[0]
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark is not None else ""
+        raise SpecError(f"{path}{place}: not YAML: {first}") from None
+    if mapping is None:
+        return {}
+    if not isinstance(mapping, dict):
+        raise SpecError(f"{path}: a spec is a mapping with the sections task, model and training")
+    return mapping
+
+
+def dump_yaml(spec: RunSpec) -> str:
+    """The whole spec as YAML, every key written out; `parse` of it gives the spec again."""
+    return yaml.safe_dump(spec.to_mapping(), sort_keys=False, allow_unicode=True)

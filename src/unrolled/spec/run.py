@@ -1,0 +1,144 @@
+"""A whole run's spec: its three sections, its identity, and how it is read from plain dicts."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from unrolled.errors import InputError, SpecError, UnknownName
+from unrolled.spec.model import ModelSpec
+from unrolled.spec.table import TASKS, TaskEntry
+from unrolled.spec.tasks import TaskSpec
+from unrolled.spec.training import TrainingSpec
+
+__all__ = ["FORMAT", "RunSpec", "default_spec", "parse"]
+
+FORMAT = 1
+"""Version of the spec's meaning. A default that changes, or a key that changes its meaning, raises it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """Everything that decides what a run computes. Its name and place do not."""
+
+    task: TaskSpec
+    model: ModelSpec
+    training: TrainingSpec
+
+    @property
+    def task_name(self) -> str:
+        """The task's name in `TASKS`."""
+        return next(name for name, entry in TASKS.items() if isinstance(self.task, entry.spec))
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain dicts, every key written out, in the order of the fields."""
+        return {
+            "format": FORMAT,
+            "task": {"name": self.task_name} | dataclasses.asdict(self.task),
+            "model": dataclasses.asdict(self.model),
+            "training": dataclasses.asdict(self.training),
+        }
+
+    def identity(self) -> str:
+        """Sixteen hex digits of the SHA-256 of what differs from the defaults, so that a new field with a
+        behaviour-keeping default leaves every earlier identity as it was.
+        """
+        mapping: dict[str, Any] = {"format": FORMAT, "task_name": self.task_name}
+        for section in ("task", "model", "training"):
+            value = getattr(self, section)
+            mapping[section] = {
+                f.name: getattr(value, f.name) for f in dataclasses.fields(value) if getattr(value, f.name) != f.default
+            }
+        canonical = json.dumps(mapping, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def default_spec(task: str, **changes: Any) -> RunSpec:
+    """The course's settings for ``task``, with fields of any section changed by name.
+
+    Example: ``default_spec("palindromes", length=20, cell="rnn", steps=600, seed=5)``.
+
+    Raises:
+        UnknownName: no such task, or no such field.
+        SpecError: a value that cannot be.
+    """
+    entry = _task_entry(task)
+    sections = {"task": entry.spec(), "model": entry.model, "training": entry.training}
+    owners = {f.name: name for name, section in sections.items() for f in dataclasses.fields(section)}
+    mapping: dict[str, dict[str, Any]] = {"task": {"name": task}, "model": {}, "training": {}}
+    for key, value in changes.items():
+        if key not in owners:
+            raise UnknownName("option", key, owners)
+        mapping[owners[key]][key] = value
+    return parse(mapping)
+
+
+def parse(mapping: Mapping[str, Any], *, task: str | None = None) -> RunSpec:
+    """A spec from plain dicts; what they leave out takes the task's defaults.
+
+    Args:
+        mapping: sections ``task`` (with its ``name``), ``model``, ``training``, and optionally ``format``.
+        task: the task's name where the mapping need not say it; the two must agree where both do.
+
+    Raises:
+        SpecError: an unknown key (with the nearest that exists), a wrong type, a value that cannot be.
+        UnknownName: no such task or cell.
+    """
+    if not isinstance(mapping, Mapping):
+        raise SpecError(f"a spec is a mapping with the sections task, model and training, not {mapping!r:.60}")
+    _check_keys(mapping, ("format", "task", "model", "training"), "")
+    if mapping.get("format", FORMAT) != FORMAT:
+        raise SpecError(f"this spec has format {mapping['format']!r}; this version reads format {FORMAT}")
+    sections = {name: mapping.get(name) or {} for name in ("task", "model", "training")}
+    for name, section in sections.items():
+        if not isinstance(section, Mapping):
+            raise SpecError(f"{name} is {section!r:.60}: a section is a mapping of its options")
+    task_section = dict(sections["task"])
+    given = task_section.pop("name", task)
+    if given is None:
+        raise SpecError(f"task.name is missing; tasks: {', '.join(TASKS)}")
+    if task is not None and given != task:
+        raise SpecError(f"this spec is for the task {given!r}, the command is for {task!r}")
+    entry = _task_entry(given)
+    return RunSpec(
+        task=_section(entry.spec(), task_section, "task"),
+        model=_section(entry.model, sections["model"], "model"),
+        training=_section(entry.training, sections["training"], "training"),
+    )
+
+
+def _task_entry(name: object) -> TaskEntry:
+    if not isinstance(name, str) or name not in TASKS:
+        raise UnknownName("task", name, TASKS)
+    return TASKS[name]
+
+
+S = TypeVar("S")
+
+
+def _section(defaults: S, given: Mapping[str, Any], where: str) -> S:
+    names = [f.name for f in dataclasses.fields(defaults)]  # type: ignore[arg-type]
+    _check_keys(given, names, f"{where}.")
+    merged = {name: getattr(defaults, name) for name in names} | dict(given)
+    try:
+        return msgspec.convert(merged, type(defaults))
+    except msgspec.ValidationError as error:
+        # msgspec wraps the errors of __post_init__; they are already sentences of ours.
+        if isinstance(error.__cause__, InputError):
+            raise error.__cause__ from None
+        reason, _, place = str(error).partition(" - at `$.")
+        key = place.rstrip("`").split(".")[0]
+        value = f" is {merged[key]!r}" if key in merged else ""
+        raise SpecError(f"{where}.{key}{value}: {reason[0].lower()}{reason[1:]}") from None
+
+
+def _check_keys(given: Mapping[Any, Any], known: tuple[str, ...] | list[str], where: str) -> None:
+    for key in given:
+        if key not in known:
+            raise UnknownName("key", f"{where}{key}", [f"{where}{name}" for name in known])

@@ -1,0 +1,95 @@
+"""Everything a run needs to go on bit for bit, as tensors and a JSON position."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.optim import Optimizer
+
+from unrolled.errors import RecordError, UserCodeError
+from unrolled.record import MODEL_PREFIX
+from unrolled.training.workplace import Workplace
+
+__all__ = ["Checkpoint", "capture", "restore"]
+
+_OPTIMISER, _DRAWS, _RANDOM = "optimiser.", "draws", "random."
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A moment between two steps.
+
+    Attributes:
+        tensors: the network's (under ``model.``), the optimiser's, and the states of the random generators.
+        position: step, time, averages and the stop rule's memory, as JSON.
+    """
+
+    tensors: Mapping[str, Tensor]
+    position: Mapping[str, Any]
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """The network's tensors by their own names."""
+        return {
+            key.removeprefix(MODEL_PREFIX): value for key, value in self.tensors.items() if key.startswith(MODEL_PREFIX)
+        }
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every number in it is one, so that training can go on from here."""
+        return all(bool(torch.isfinite(value).all()) for value in self.tensors.values())
+
+
+def capture(
+    model: nn.Module,
+    optimiser: Optimizer,
+    draws: Generator,
+    workplace: Workplace,
+    position: Mapping[str, Any],
+) -> Checkpoint:
+    """Copy the moment to the CPU."""
+    tensors: dict[str, Tensor] = {}
+    for key, value in model.state_dict().items():
+        if not isinstance(value, Tensor):
+            raise UserCodeError(f"the model keeps {key!r} in its state_dict, a {type(value).__name__}; use tensors")
+        tensors[MODEL_PREFIX + key] = value
+    for index, slots in optimiser.state_dict()["state"].items():
+        for key, value in slots.items():
+            if value is not None:
+                tensors[f"{_OPTIMISER}{index}.{key}"] = value
+    tensors[_DRAWS] = draws.get_state()
+    for place, state in workplace.random_states.items():
+        tensors[_RANDOM + place] = state
+    # The copy is also torch-aligned and the network may train on while it is written.
+    return Checkpoint({key: value.detach().to("cpu", copy=True) for key, value in tensors.items()}, position)
+
+
+def restore(
+    checkpoint: Checkpoint, model: nn.Module, optimiser: Optimizer, draws: Generator, workplace: Workplace
+) -> None:
+    """Put everything back to the moment, save for the position, which is the loop's.
+
+    Raises:
+        RecordError: the checkpoint is not of this network.
+        SpecError: it was made on another kind of device.
+    """
+    try:
+        model.load_state_dict(checkpoint.weights)
+    except RuntimeError as error:
+        detail = " ".join(line.strip() for line in str(error).splitlines()[1:2])
+        raise RecordError(f"the checkpoint is not of this network: {detail}") from None
+    slots: dict[int, dict[str, Tensor]] = {}
+    random_states = {}
+    for key, value in checkpoint.tensors.items():
+        if key.startswith(_OPTIMISER):
+            index, name = key.removeprefix(_OPTIMISER).split(".", 1)
+            slots.setdefault(int(index), {})[name] = value.clone()
+        elif key.startswith(_RANDOM):
+            random_states[key.removeprefix(_RANDOM)] = value
+    optimiser.load_state_dict({"state": slots, "param_groups": optimiser.state_dict()["param_groups"]})
+    draws.set_state(checkpoint.tensors[_DRAWS])
+    workplace.restore(checkpoint.position["seconds"], random_states)

@@ -1,0 +1,275 @@
+"""One training run between its first and its last step."""
+
+from __future__ import annotations
+
+import math
+import platform
+from contextlib import AbstractContextManager
+from typing import Any, final
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from unrolled.analysis.evaluation import Evaluation, answers, evaluate
+from unrolled.data import NextCharacter, Task
+from unrolled.kernels import recurrent
+from unrolled.spec import RunSpec
+from unrolled.training.checkpoint import Checkpoint, capture, restore
+from unrolled.training.ledger import Ledger
+from unrolled.training.meter import Meter
+from unrolled.training.optimisers import build_optimiser, clip_gradient, set_learning_rate
+from unrolled.training.progress import Progress
+from unrolled.training.samples import draw_progress_sample, draw_third_samples, is_third, require_sampling
+from unrolled.training.schedules import learning_rate
+from unrolled.training.stopping import build_stop_rule
+from unrolled.training.streams import stream
+from unrolled.training.workplace import Workplace
+from unrolled.version import __version__
+
+__all__ = ["LINE_EVERY", "Job"]
+
+LINE_EVERY = 50
+"""Steps between two training lines of the metrics."""
+
+
+@final
+class Job:
+    """The network and everything that changes with it; what is due, and when.
+
+    What is computed and written is decided by the number of the step, never by the time.
+
+    Args:
+        spec: resolved.
+        task: of the spec.
+        model: on its device; it is trained in place.
+        workplace: entered whenever a method is called that takes steps or looks.
+
+    Attributes:
+        step: steps taken.
+        stopped: why the run ended, once it has.
+        kept: the last moment that is known to be good.
+        divergence: what went wrong, in a sentence, where training left the numbers.
+        has_news: an evaluation, a sample or the end has come since `clear_news`.
+    """
+
+    def __init__(self, spec: RunSpec, task: Task, model: nn.Module, workplace: Workplace) -> None:
+        require_sampling(spec, task, model)
+        if isinstance(task, NextCharacter):
+            task.held_out_windows()  # too little text is said now, not at the first evaluation
+        self.spec = spec
+        self.task = task
+        self.model = model.train()
+        self.workplace = workplace
+        self.weights = [weight for weight in model.parameters() if weight.requires_grad]
+        self.optimiser = build_optimiser(self.weights, spec.training)
+        self.rule = build_stop_rule(spec.training, task)
+        self.draws = stream(spec.training.seed, "draws")
+        self.meter = Meter(spec.training.clip)
+        self.step = 0
+        self.stopped: str | None = None
+        self.divergence: str | None = None
+        self.clear_news()
+        self._here = _surroundings(workplace)
+        self._elsewhere: list[dict[str, Any]] = []
+        self.kept = self._capture()
+        self._began = (0, 0.0)
+
+    def clear_news(self) -> None:
+        """What there was to tell has been told."""
+        self.has_news = False
+        self.evaluation: Evaluation | None = None
+        self.sample: str | None = None
+
+    def take_step(self) -> None:
+        """Draw a batch and go down its gradient."""
+        training, device = self.spec.training, self.workplace.device
+        batch = self.task.sample(training.batch, self.draws)
+        targets = batch.targets.to(device).flatten()
+        with self._precision():
+            logits = answers(self.model, batch.inputs.to(device)).flatten(0, -2)
+            loss = cross_entropy(logits, targets)
+        self.optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        norm = clip_gradient(self.weights, training.clip)
+        set_learning_rate(self.optimiser, learning_rate(training, self.step))
+        self.optimiser.step()
+        self.meter.add(loss, (logits.detach().argmax(-1) == targets).float().mean(), norm)
+        self.step += 1
+
+    def look(self, ledger: Ledger) -> None:
+        """Read, note, evaluate, sample and keep what is due after this step."""
+        training = self.spec.training
+        is_last = self.step == training.steps
+        evaluates = is_last or self.step % training.evaluate_every == 0
+        samples = is_last or (training.sample_every > 0 and self.step % training.sample_every == 0)
+        keeps = is_last or self.step % training.checkpoint_every == 0
+        notes = evaluates or self.step % LINE_EVERY == 0
+        if self.rule.every_batch or notes or samples or keeps:
+            self.read()
+        if notes or self.stopped == training.stop:
+            self._note(ledger)
+        if evaluates or self.stopped == training.stop:
+            self._evaluate(ledger)
+        if is_last and self.stopped is None:
+            self.stopped = "steps"
+        if samples or self.stopped is not None or is_third(self.step, training.steps):
+            self._sample(ledger)
+        if keeps or self.stopped is not None:
+            self._keep(ledger)
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        on = self.spec.training.precision == "bf16"
+        return torch.autocast(self.workplace.device.type, torch.bfloat16, enabled=on)
+
+    def read(self) -> None:
+        """Bring the new batches in from the device and judge them one by one."""
+        readings = self.meter.read()
+        for step, reading in enumerate(readings, start=self.step - len(readings) + 1):
+            if not reading.is_finite:
+                self._diverge(step, f"loss {reading.loss_nats}, gradient norm {reading.gradient_norm}")
+                return
+            if self.rule.batch(reading.loss_nats, reading.accuracy):
+                self._stop(self.spec.training.stop)
+
+    def _note(self, ledger: Ledger) -> None:
+        """A training line: means over the batches since the last one."""
+        averages = self.meter.line()
+        if self.stopped == "diverged" or averages is None:
+            return
+        rate = learning_rate(self.spec.training, self.step - 1)
+        self._write_line(ledger, "train", {**vars(averages), "learning_rate": rate})
+
+    def _evaluate(self, ledger: Ledger) -> None:
+        if self.stopped == "diverged":
+            return
+        with self._precision():
+            evaluation = evaluate(self.model, self.task, stream(self.spec.training.seed, "evaluation", self.step))
+        if not math.isfinite(evaluation.loss_nats):
+            self._diverge(self.step, f"evaluation loss {evaluation.loss_nats}")
+            return
+        self.evaluation, self.has_news = evaluation, True
+        self._write_line(ledger, "evaluation", evaluation.to_mapping())
+        if self.rule.evaluation(self.step, evaluation):
+            self._stop(self.spec.training.stop)
+
+    def _write_line(self, ledger: Ledger, kind: str, figures: dict[str, Any]) -> None:
+        seconds = round(self.workplace.seconds, 3)
+        ledger.metrics({"step": self.step, "kind": kind, **figures, "seconds": seconds})
+
+    def _sample(self, ledger: Ledger) -> None:
+        every = self.spec.training.sample_every
+        if self.stopped == "diverged" or every == 0 or not isinstance(self.task, NextCharacter):
+            return
+        if not all(bool(weight.isfinite().all()) for weight in self.weights):
+            self._diverge(self.step, "a weight is not finite")
+            return
+        generator = stream(self.spec.training.seed, "samples", self.step)
+        with self._precision():
+            if self.step % every == 0 or self.stopped is not None:
+                sample = draw_progress_sample(self.model, self.task, generator, self.step)
+                self.sample, self.has_news = sample.start + sample.text, True
+                ledger.sample(vars(sample))
+            if is_third(self.step, self.spec.training.steps) or self.stopped is not None:
+                for sample in draw_third_samples(self.model, self.task, generator, self.step):
+                    ledger.sample(vars(sample))
+
+    def _keep(self, ledger: Ledger) -> None:
+        """Make this moment the one to go back to or to resume from, once it is known to be good."""
+        if self.stopped == "diverged":
+            return
+        checkpoint = self._capture()
+        if not checkpoint.is_finite:
+            self._diverge(self.step, "a weight is not finite")
+            return
+        self.kept = checkpoint
+        if self.stopped is None:
+            ledger.save(checkpoint)
+
+    def _stop(self, why: str) -> None:
+        self.stopped, self.has_news = why, True
+
+    def _diverge(self, step: int, evidence: str) -> None:
+        """The run ends here, with the weights of the last good moment."""
+        self._stop("diverged")
+        self.step, self.evaluation = step, None
+        kept = self.kept.position["step"]
+        self.divergence = f"training diverged at step {step}: {evidence}; the weights of step {kept} are kept"
+        self.model.load_state_dict(self.kept.weights)
+
+    def save(self, ledger: Ledger) -> None:
+        """Keep the last whole step, unless the run has ended or has nothing good to go on from."""
+        if self.stopped is None and self.step > 0:
+            self.read()
+            self._keep(ledger)
+
+    def _capture(self) -> Checkpoint:
+        position = {
+            "step": self.step,
+            "seconds": self.workplace.seconds,
+            "meter": self.meter.state(),
+            "rule": self.rule.state(),
+            "surroundings": [*self._elsewhere, self._here],
+        }
+        return capture(self.model, self.optimiser, self.draws, self.workplace, position)
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Go on from that moment."""
+        restore(checkpoint, self.model, self.optimiser, self.draws, self.workplace)
+        self.meter.restore(checkpoint.position["meter"])
+        self.rule.restore(checkpoint.position["rule"])
+        self.step = checkpoint.position["step"]
+        self._elsewhere = [other for other in checkpoint.position["surroundings"] if other != self._here]
+        self.kept = checkpoint
+        self._began = (self.step, self.workplace.seconds)
+
+    def progress(self) -> Progress:
+        """Where training stands, after what has been read."""
+        averages, steps, seconds = self.meter.averages(), self.spec.training.steps, self.workplace.seconds
+        speed = (self.step - self._began[0]) / max(seconds - self._began[1], 1e-9)
+        return Progress(
+            step=self.step,
+            steps=steps,
+            loss_nats=averages.loss_nats,
+            accuracy=averages.accuracy,
+            evaluation=self.evaluation,
+            gradient_norm=averages.gradient_norm,
+            clipped_share=averages.clipped_share,
+            learning_rate=learning_rate(self.spec.training, max(self.step - 1, 0)),
+            seconds=seconds,
+            steps_per_second=speed,
+            seconds_left=(steps - self.step) / speed if speed > 0 else None,
+            sample=self.sample,
+            stopped=self.stopped,
+        )
+
+    def result(self) -> dict[str, Any]:
+        """What ``result.json`` says of the run that has ended."""
+        progress = self.progress()
+        return {
+            "stopped": self.stopped,
+            "divergence": self.divergence,
+            "steps": self.step,
+            "weights_of_step": self.kept.position["step"],
+            "loss_nats": progress.loss_nats if math.isfinite(progress.loss_nats) else None,
+            "accuracy": progress.accuracy if math.isfinite(progress.accuracy) else None,
+            "solved": self.evaluation is not None and self.evaluation.solved,
+            "evaluation": None if self.evaluation is None else self.evaluation.to_mapping(),
+            "clipped_share": self.meter.steps_clipped / max(self.step, 1),
+            "parameters": sum(weight.numel() for weight in self.weights),
+            "seconds": round(progress.seconds, 3),
+            "steps_per_second": round(progress.steps_per_second, 3),
+            **self._here,
+            "earlier_surroundings": self._elsewhere,
+        }
+
+
+def _surroundings(workplace: Workplace) -> dict[str, Any]:
+    """What the last bits of a result depend on: a run that was resumed in others is not repeated bit for bit."""
+    path = recurrent.path()
+    return {
+        "device": str(workplace.device),
+        "threads": torch.get_num_threads(),
+        "kernel": {"name": path.name, "reason": path.reason},
+        "versions": {"unrolled": __version__, "torch": torch.__version__, "python": platform.python_version()},
+    }

@@ -1,0 +1,33 @@
+"""Streams of random numbers: every use has its own, derived from the run's seed.
+
+::
+
+    seed of a stream = first 8 bytes of SHA-256("unrolled/<seed>/<purpose>/<step>")
+
+so that evaluating, sampling or drawing weights never moves the training draws, and what is drawn at a step can be
+drawn again without replaying the steps before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+import torch
+
+__all__ = ["Purpose", "derived_seed", "stream"]
+
+Purpose = Literal["weights", "draws", "evaluation", "samples", "dropout"]
+"""``weights``: the initial weights. ``draws``: training batches. ``evaluation``: fresh samples, one stream a step.
+``samples``: text sampled on the way, one stream a step. ``dropout``: torch's global generators while training."""
+
+
+def derived_seed(seed: int, purpose: Purpose, step: int = 0) -> int:
+    """The 64-bit seed of one stream."""
+    digest = hashlib.sha256(f"unrolled/{seed}/{purpose}/{step}".encode()).digest()
+    return int.from_bytes(digest[:8], "little")
+
+
+def stream(seed: int, purpose: Purpose, step: int = 0) -> torch.Generator:
+    """A CPU generator at the beginning of one stream."""
+    return torch.Generator().manual_seed(derived_seed(seed, purpose, step))

@@ -1,0 +1,194 @@
+"""Whatever a user gets wrong costs one line and exit code 2."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("trian", "no command 'trian'; did you mean 'train'? commands: train, generate, report, runs"),
+        ("train palindrome", "no task 'palindrome'; did you mean 'palindromes'? tasks: palindromes, binary-"),
+        ("train --steps 3", "no task is given before '--steps'; tasks: palindromes"),
+        (
+            "train palindromes --cell lstn",
+            "no cell 'lstn'; did you mean 'lstm'? cells: rnn, gru, lstm, peephole",
+        ),
+        ("train palindromes --lenght 5", "no option '--lenght'; did you mean '--length'?"),
+        ("train palindromes --length ten", "--length is 'ten': not a whole number"),
+        ("train palindromes --learning-rate x", "--learning-rate is 'x': not a number"),
+        ("train palindromes --bidirectional=maybe", "--bidirectional is 'maybe': not yes or no"),
+        (
+            "train palindromes --stop neverr",
+            "--stop is 'neverr': did you mean 'never'? choose from never, solved",
+        ),
+        ("train palindromes --length", "--length needs a value"),
+        ("train palindromes --length 5 --length 6", "--length is given twice"),
+        ("train palindromes 5", "'5' is not expected here"),
+        ("train palindromes --length 1", "length"),
+        ("train palindromes --clip -1", "clip is -1.0: a number above 0, or none"),
+        ("train palindromes --chrono 40 --cell rnn", "forget gate"),
+        ("train palindromes --device tpu", "device is 'tpu'"),
+        ("train palindromes --name a/b", "name is 'a/b'"),
+        ("train palindromes --cell here.py:Mine", "no file 'here.py' to take the cell 'Mine' from"),
+        ("train palindromes --config absent.yaml", "no file 'absent.yaml'"),
+        ("train text --source absent.txt", "no text file 'absent.txt'"),
+        ("train text --source grimm", "fetching is switched off"),
+        ("generate", "RUN needs a value"),
+        ("generate nobody", "no run 'nobody'"),
+        ("report nobody", "no run 'nobody'"),
+        ("report", "no runs in 'runs'"),
+        ("data fetch grim", "no text source 'grim'; did you mean 'grimm'?"),
+        ("data lst", "no command 'lst'; did you mean 'list'? commands: list, fetch"),
+        ("reproduce palindrom", "did you mean 'palindromes'?"),
+        ("info --jsn", "no option '--jsn'; did you mean '--json'?"),
+    ],
+)
+def test_a_wrong_command_costs_one_line(cli: Any, words: str, expected: str) -> None:
+    assert expected in cli(*words.split()).mistake
+    assert not Path("runs").exists(), "a mistake must leave nothing behind"
+
+
+@pytest.mark.parametrize(
+    ("yaml", "expected"),
+    [
+        ("model: {hiden: 5}", "no key 'model.hiden'; did you mean 'model.hidden'?"),
+        ("modle: {hidden: 5}", "no key 'modle'; did you mean 'model'?"),
+        ("task: {lenght: 5}", "no key 'task.lenght'; did you mean 'task.length'?"),
+        ("model: {hidden: many}", "model.hidden is 'many'"),
+        ("model: {hidden: 5.5}", "model.hidden is 5.5"),
+        ("training: {stop: neverr}", "training.stop is 'neverr'"),
+        ("training: [1, 2]", "a section is a mapping"),
+        ("task: {name: text}", "this spec is for the task 'text', the command is for 'palindromes'"),
+        ("model: {hidden: 5, hidden: 6}", "the key 'hidden' is given twice"),
+        ("- 1", "a spec is a mapping"),
+        ("model: {hidden: 5", "not YAML"),
+        ("format: 99", "format 99"),
+        ("model: {cell: lstn}", "no cell 'lstn'"),
+    ],
+)
+def test_a_wrong_config_costs_one_line(cli: Any, yaml: str, expected: str) -> None:
+    Path("spec.yaml").write_text(yaml, encoding="utf-8")
+    assert expected in cli("train", "palindromes", "--config", "spec.yaml").mistake
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "is empty"),
+        (b"caf\xe9 and cr\xe8me " * 30, "is not UTF-8"),
+        (b"too short", "window"),
+        (b"\xff\xfea\x00", "UTF-16"),
+    ],
+)
+def test_an_unusable_text_costs_one_line(cli: Any, content: bytes, expected: str) -> None:
+    Path("novel.txt").write_bytes(content)
+    assert expected in cli("train", "text", "--source", "novel.txt").mistake
+
+
+def test_a_folder_is_no_text(cli: Any) -> None:
+    assert "folder" in cli("train", "text", "--source", ".").mistake
+
+
+def test_a_character_that_the_model_has_never_seen(cli: Any, novel: Path) -> None:
+    mistake = cli("generate", novel, "--prompt", "naïve").mistake
+    assert "ï" in mistake
+    assert "vocabulary" in mistake
+
+
+@pytest.fixture
+def trained(cli: Any, quick: tuple[str, ...]) -> Path:
+    assert cli("train", "palindromes", "--length", "3", "--name", "mine", *quick).code == 0
+    return Path("runs/mine")
+
+
+def test_a_cut_checkpoint(cli: Any, trained: Path) -> None:
+    weights = trained / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    assert "weights.safetensors' is damaged" in cli("generate", "mine").mistake
+
+
+def test_a_changed_checkpoint(cli: Any, trained: Path) -> None:
+    weights = trained / "weights.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert "checksum" in cli("generate", "mine").mistake
+
+
+def test_a_foreign_checkpoint(cli: Any, trained: Path) -> None:
+    (trained / "weights.safetensors").write_bytes(b"\x80\x04 something pickled")
+    assert "weights.safetensors" in cli("generate", "mine").mistake
+
+
+def test_somebody_elses_checkpoint(cli: Any, trained: Path, quick: tuple[str, ...]) -> None:
+    assert cli("train", "palindromes", "--name", "other", *quick, "--hiden", "5").code == 2
+    assert cli("train", "palindromes", "--cell", "rnn", "--name", "other", *quick).code == 0
+    shutil.copy("runs/other/weights.safetensors", trained)
+    assert "not of its spec's network" in cli("generate", "mine").mistake
+
+
+def test_a_damaged_run(cli: Any, trained: Path) -> None:
+    (trained / "result.json").write_text('{"format": 1, ')
+    assert "damaged" in cli("report", "mine").mistake
+    assert "damaged" in cli("train", "palindromes", "--name", "mine", "--resume").mistake
+
+
+def test_a_folder_that_is_no_run(cli: Any) -> None:
+    Path("runs/photos").mkdir(parents=True)
+    Path("runs/photos/cat.jpg").write_bytes(b"meow")
+    assert "is no run" in cli("report", "photos").mistake
+    assert "is no run" in cli("train", "palindromes", "--name", "photos").mistake
+
+
+def test_a_name_that_is_taken(cli: Any, trained: Path, quick: tuple[str, ...]) -> None:
+    mistake = cli("train", "palindromes", "--length", "3", "--name", "mine", *quick).mistake
+    assert "--resume" in mistake
+
+
+def test_resuming_another_spec(cli: Any, trained: Path) -> None:
+    mistake = cli("train", "palindromes", "--name", "mine", "--resume", "--hidden", "5").mistake
+    assert "model.hidden 4, now 5" in mistake
+
+
+def test_letting_a_palindrome_model_write(cli: Any, trained: Path) -> None:
+    assert "palindromes, not text" in cli("generate", "mine").mistake
+
+
+def test_two_temperatures(cli: Any, trained: Path) -> None:
+    assert "--tau" in cli("generate", "mine", "--temperature", "1", "--tau", "1").mistake
+
+
+def test_a_place_that_cannot_be_written(cli: Any, quick: tuple[str, ...], read_only_disk: Path) -> None:
+    mistake = cli("train", "palindromes", *quick, "--runs", read_only_disk).mistake
+    assert "read-only" in mistake
+    assert str(read_only_disk) in mistake
+
+
+def test_a_report_that_cannot_be_written(cli: Any, trained: Path, read_only_disk: Path) -> None:
+    assert "read-only" in cli("report", "mine", "--out", read_only_disk / "report.html").mistake
+
+
+def test_a_runs_folder_that_is_a_file(cli: Any, quick: tuple[str, ...]) -> None:
+    Path("runs").write_text("not a folder")
+    assert "cannot write" in cli("train", "palindromes", *quick).mistake
+
+
+def test_a_full_disk(cli: Any, quick: tuple[str, ...], tiny_disk: Path) -> None:
+    mistake = cli("train", "palindromes", "--hidden", "128", "--steps", "3", "--runs", tiny_disk).mistake
+    assert "the disk is full" in mistake
+    assert str(tiny_disk) in mistake
+
+
+def test_a_bug_keeps_its_traceback(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("unrolled.cli.info._facts", broken)
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        cli("info")

@@ -1,0 +1,71 @@
+"""`unrolled runs`, `report`, `data` and `info`: what there is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import unrolled
+
+
+def test_no_runs(cli: Any) -> None:
+    answer = cli("runs")
+    assert answer.code == 0
+    assert answer.out == "no runs in runs; make one with: unrolled train palindromes\n"
+    assert json.loads(cli("runs", "--json").out) == []
+
+
+def test_runs_for_people_and_for_programs(cli: Any, quick: tuple[str, ...]) -> None:
+    assert cli("train", "palindromes", *quick, "--name", "one", "--cell", "gru").code == 0
+    table = cli("runs").out
+    assert table.splitlines()[0].split() == [
+        "name",
+        "status",
+        "task",
+        "cell",
+        "steps",
+        "loss",
+        "unseen",
+        "stopped",
+    ]
+    assert table.splitlines()[1].split()[:5] == ["one", "done", "palindromes", "gru", "3"]
+    (run,) = json.loads(cli("runs", "--json").out)
+    assert run["name"] == "one"
+    assert run["status"] == "done"
+    assert run["steps"] == run["of"] == 3
+    assert 0 <= run["accuracy"] < 1
+
+
+def test_a_report_of_runs(cli: Any, quick: tuple[str, ...]) -> None:
+    assert cli("train", "palindromes", *quick, "--name", "one").code == 0
+    answer = cli("report", "one", "--out", "page.html")
+    assert answer.code == 0
+    assert answer.out.startswith("page.html")
+    page = Path("page.html").read_text(encoding="utf-8")
+    assert "<svg" in page
+    assert "one" in page
+    assert cli("report").code == 0  # every run of the folder
+    assert Path("report.html").is_file()
+
+
+def test_the_registered_texts(cli: Any) -> None:
+    people = cli("data", "list").out
+    sources = json.loads(cli("data", "list", "--json").out)
+    assert [source["name"] for source in sources] == ["grimm", "grimm-2591", "sotu", "moby-dick"]
+    for source in sources:
+        assert source["name"] in people
+        assert source["licence"] in people
+        assert source["path"] is None
+
+
+def test_what_is_installed(cli: Any) -> None:
+    facts = json.loads(cli("info", "--json").out)
+    assert facts["unrolled"] == unrolled.__version__
+    assert facts["fetching"] == "switched off by UNROLLED_OFFLINE"
+    assert facts["cache"] == "cache"
+    assert ":" in facts["kernel"]
+    assert facts["devices"].startswith("cpu")
+    for key, value in facts.items():
+        assert f"{key} " in cli("info").out
+        assert value in cli("info").out

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from unrolled.data import Corpus, NextCharacter
+from unrolled.errors import TextError
+
+TEXT = "".join(chr(0x4E00 + i) for i in range(200))  # every character once: a window tells where it is from
+
+
+def test_windows_are_the_training_text_shifted_by_one() -> None:
+    task = NextCharacter(Corpus.from_text(TEXT), window=9)
+    batch = task.sample(5000, torch.Generator().manual_seed(1))
+    assert torch.equal(batch.targets, batch.inputs + 1)
+    assert torch.equal(batch.inputs[1:], batch.targets[:-1])
+    # every start that fits in the training part is drawn, and none that reaches the held-out part
+    assert set(batch.inputs[0].tolist()) == set(range(180 - 9))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 19])
+def test_streams_lay_the_held_out_part_out_in_contiguous_rows(rows: int) -> None:
+    corpus = Corpus.from_text(TEXT)
+    batch = NextCharacter(corpus, window=9).held_out_streams(rows)
+    steps = 19 // rows
+    assert batch.inputs.shape == batch.targets.shape == (steps, rows)
+    assert torch.equal(batch.inputs.T.flatten(), corpus.held_out[: rows * steps])
+    assert torch.equal(batch.targets.T.flatten(), corpus.held_out[1 : rows * steps + 1])
+
+
+def test_windows_lay_the_held_out_part_out_without_overlap() -> None:
+    corpus = Corpus.from_text(TEXT)
+    batch = NextCharacter(corpus, window=9).held_out_windows()
+    assert batch.inputs.shape == (9, 2)
+    assert torch.equal(batch.inputs.T.flatten(), corpus.held_out[:18])
+    assert torch.equal(batch.targets.T.flatten(), corpus.held_out[1:19])
+
+
+def test_a_held_out_part_too_short_is_refused() -> None:
+    task = NextCharacter(Corpus.from_text(TEXT), window=30)
+    with pytest.raises(TextError, match=r"20 characters cannot fill 1 row\(s\) of 30"):
+        task.held_out_windows()
+    with pytest.raises(TextError, match=r"20 characters cannot fill 20 row\(s\) of 1"):
+        task.held_out_streams(20)
+    with pytest.raises(TextError, match="0 characters"):
+        NextCharacter(Corpus.from_text(TEXT, held_out=0)).held_out_streams(1)

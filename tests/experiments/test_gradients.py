@@ -1,0 +1,49 @@
+"""Claim 3: measured without any training it still tells right forms from wrong ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from unrolled.experiments import Findings
+from unrolled.experiments.gradients import STEPS, measure, specs
+
+
+@pytest.fixture(scope="module")
+def findings() -> Findings:
+    return measure([], "quick", ())
+
+
+def test_the_right_forms_agree_and_every_printed_one_differs(findings: Findings) -> None:
+    right = [row for row in findings.rows if "corrected" in row.what]
+    printed = [row for row in findings.rows if row.what.startswith("∂L") and "corrected" not in row.what]
+    assert [row.verdict for row in right] == ["reproduced"] * 2
+    assert len(printed) == 5
+    assert {row.verdict for row in printed} == {"differs"}
+
+
+def test_scale_and_forget_bias_decide(findings: Findings) -> None:
+    entries, forget = findings.rows[-2:]
+    assert entries.verdict == forget.verdict == "differs"
+    assert "scale 0.5" in entries.measured
+
+
+def test_every_field_of_the_state_has_its_curve_over_all_steps(findings: Findings) -> None:
+    rnn, hidden, memory, bias = findings.figures
+    for figure in (rnn, hidden, memory):
+        assert len(figure.curves) == 3
+        assert {len(curve.x) for curve in figure.curves} == {STEPS}
+        assert figure.log_y
+        assert "spectral radius" in figure.curves[0].label
+        assert "seed" in figure.settings
+    assert "∂c" in memory.y_label
+    assert len(bias.curves) == 6
+    vanishing, _, exploding = rnn.curves
+    assert vanishing.y[0] < 1e-10 * vanishing.y[-1]
+    assert exploding.y[0] > exploding.y[-1]
+
+
+def test_its_runs_are_those_of_the_first_claim() -> None:
+    from unrolled.experiments import palindromes
+
+    first = {spec.identity() for spec in palindromes.specs("quick", ())}
+    assert {spec.identity() for spec in specs("quick", ())} <= first
