@@ -1,0 +1,408 @@
+"""How long do recurrent layers take beside torch's and torchrecurrent's, forward + backward, and do they say the same?
+
+    python benchmarks/recurrent.py                    the table, ragged batches, observing, generation, loading
+    options: --threads 2  --sizes a b c d  --repeats 15  --quick  --check  --write
+
+What is compared runs in one process, in turns, after its outputs and gradients were asserted equal.  A time is the
+median of its turns; the spread behind it is half the distance between the quartiles.  ``--write`` keeps the table in
+benchmarks/results/recurrent.md and .json, ``--check`` ends with 1 where a ratio of `BOUNDS` is missed.
+
+Each side does what a training step needs: the output, and the gradients of all weights; none has a loss, an optimiser
+or a gradient for the one-hot input.  Left out on theirs: torch.nn's layers and torchrecurrent's read one-hot rows that
+were made beforehand.  On ours: with token input the rows are never made, which a reader of tokens need not.
+torch.nn has no peepholes: in that row it computes less than we do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from unrolled import nn
+from unrolled.kernels import recurrent
+
+RESULTS = Path(__file__).with_name("results")
+
+Run = Callable[[], list[Tensor]]
+
+
+@dataclass(frozen=True)
+class Size:
+    """A shape of the table: layers, input (symbols), hidden units, batch, steps."""
+
+    layers: int
+    I: int  # noqa: E741
+    H: int
+    B: int
+    T: int
+
+    def __str__(self) -> str:
+        return f"{self.layers} x H{self.H}, I{self.I}, B{self.B}, T{self.T}"
+
+
+SIZES = {
+    "a": Size(1, 10, 128, 128, 9),
+    "b": Size(1, 10, 128, 128, 49),
+    "c": Size(2, 87, 128, 64, 30),
+    "d": Size(2, 87, 512, 64, 100),
+}
+
+BOUNDS = {  # time of ours / time of theirs, at a, b, c, d: two threads of an AVX-512 machine
+    "LSTM / torch.nn.LSTM": (0.60, 0.40, 0.66, 0.83),
+    "LSTM on tokens / torch.nn.LSTM": (0.54, 0.34, 0.50, 0.76),
+    "PeepholeLSTM / torch.nn.LSTM": (0.64, 0.43, 0.66, 0.83),
+    "PeepholeLSTM / torchrecurrent": (0.22, 0.17, 0.17, 0.50),
+    "RNN / torch.nn.RNN": (0.40, 0.32, 0.38, 0.62),
+    "GRU / torch.nn.GRU": (0.34, 0.29, 0.40, 0.66),
+    "ragged LSTM / padded x mean length / T": (None, 1.15, 1.15, None),
+    "ragged LSTM / torch.nn.LSTM packed": (None, 0.30, 0.30, None),
+    "observing LSTM / not observing": (None, 1.30, 1.30, None),
+    "stepping LSTM, batch 1 / torch.nn.LSTM": (None, None, 1 / 40, None),
+    "stepping LSTM, batch 64 / torch.nn.LSTM": (None, None, 1 / 5, None),
+    "vanishing LSTM / LSTM": (None, 1.10, 1.10, None),
+}
+
+
+class Timing(NamedTuple):
+    """Milliseconds: the median of the turns, and half the distance between their quartiles."""
+
+    median: float
+    spread: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} ± {self.spread:.2f}"
+
+
+def in_turns(runs: dict[str, Run], repeats: int) -> dict[str, Timing]:
+    """Every run `repeats` times, one after the other, so that all meet the same machine; two turns are not counted."""
+    taken: dict[str, list[float]] = {name: [] for name in runs}
+    for turn in range(repeats + 2):
+        for name, run in runs.items():
+            began = time.perf_counter()
+            run()
+            if turn >= 2:
+                taken[name].append(1000 * (time.perf_counter() - began))
+    found = {}
+    for name, times in taken.items():
+        low, middle, high = statistics.quantiles(times, n=4)
+        found[name] = Timing(middle, (high - low) / 2)
+    return found
+
+
+def same(name: str, ours: list[Tensor], theirs: list[Tensor], tolerance: float = 1e-4) -> None:
+    """Stop unless each pair agrees, relative to its largest value."""
+    for index, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
+        error = float((mine - other).abs().max() / other.abs().max())
+        if not error < tolerance:
+            raise SystemExit(f"{name}: number {index} differs by {error:.1e} of its largest value")
+
+
+def step(layer: torch.nn.Module, x: Tensor, cotangent: Tensor, **options: object) -> Run:
+    """Forward over x, backward to every weight: [output, gradients in the order of weight_ih, weight_hh, ...]."""
+    weights = [parameter for _, parameter in sorted(layer.named_parameters(), key=_place)]
+
+    def run() -> list[Tensor]:
+        output = layer(x, **options)[0]
+        output = getattr(output, "data", output) if not isinstance(output, Tensor) else output
+        return [output.detach(), *torch.autograd.grad(output, weights, cotangent)]
+
+    return run
+
+
+KINDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "peephole", "weight_ph")
+
+
+def _place(named: tuple[str, Tensor]) -> tuple[int, int]:
+    """Layer and kind of a parameter: ours and torch.nn's end in _l0, torchrecurrent's begin with cells.0."""
+    name = named[0]
+    kind = next(index for index, kind in enumerate(KINDS) if kind in name)
+    digits = [int(part) for part in name.replace("_l", ".").split(".") if part.isdigit()]
+    return digits[0], min(kind, 4)
+
+
+def take_weights(ours: torch.nn.Module, theirs: torch.nn.Module) -> None:
+    """Give `theirs` the weights of `ours`, as far as it has them."""
+    mine = {_place(named): named[1] for named in ours.named_parameters()}
+    with torch.no_grad():
+        for named in theirs.named_parameters():
+            named[1].copy_(mine[_place(named)])
+
+
+class Problem:
+    """One size: tokens, their one-hot rows, a cotangent, and layers that share their weights."""
+
+    def __init__(self, size: Size) -> None:
+        torch.manual_seed(0)
+        self.size = size
+        self.tokens = torch.randint(size.I, (size.T, size.B))
+        self.x = one_hot(self.tokens, size.I).float()
+        self.cotangent = torch.randn(size.T, size.B, size.H)
+
+    def pair(self, ours: type[torch.nn.Module], theirs: type[torch.nn.Module]) -> tuple[torch.nn.Module, ...]:
+        """Both layers, with one set of weights."""
+        made = [kind(self.size.I, self.size.H, num_layers=self.size.layers) for kind in (ours, theirs)]
+        take_weights(*made)
+        return made[0], made[1]
+
+
+def products(size: Size, gates: int, *, tokens: bool) -> Run:
+    """The matrix products of a layer of `gates` gates and nothing else, at torch's speed: the floor under any code."""
+    T, B, H, rows = size.T, size.B, size.H, gates * size.H
+    h, W = torch.randn(T * B, H), torch.randn(rows, H)
+    d, pre = torch.randn(T * B, rows), torch.empty(T * B, rows)
+    back, W_grad = torch.empty(T * B, H), torch.empty(rows, H)
+    inputs = [] if tokens else [torch.randn(T * B, size.I)]
+    inputs += [torch.randn(T * B, H)] * (size.layers - 1)
+    weights = [torch.randn(x.shape[1], rows) for x in inputs]
+
+    def run() -> list[Tensor]:
+        for x, W_ih in zip(inputs, weights, strict=True):
+            torch.mm(x, W_ih, out=pre)
+            torch.mm(d.t(), x)
+            if W_ih.shape[0] == H:  # a layer above: the gradient goes on to the one below
+                torch.mm(d, W, out=back)
+        for _ in range(size.layers):
+            for t in range(T):
+                torch.mm(h[t * B : (t + 1) * B], W.t(), out=pre[t * B : (t + 1) * B])
+            for t in range(T):
+                torch.mm(d[t * B : (t + 1) * B], W, out=back[t * B : (t + 1) * B])
+            torch.mm(d.t(), h, out=W_grad)
+        return []
+
+    return run
+
+
+class Row(NamedTuple):
+    """One line of the table at one size."""
+
+    name: str
+    size: str
+    ours: Timing
+    theirs: Timing
+    scale: float = 1.0
+    limit: Timing | None = None
+
+    @property
+    def ratio(self) -> float:
+        """The time of ours over the time of theirs."""
+        return self.ours.median / (self.theirs.median * self.scale)
+
+    @property
+    def bound(self) -> float | None:
+        """What the ratio should be at most."""
+        return BOUNDS[self.name]["abcd".index(self.size)]
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The line's columns."""
+        over = "" if self.limit is None else f"{self.ours.median / self.limit.median:.2f}"
+        bound = "" if self.bound is None else f"{self.bound:.3g}"
+        return self.name, self.size, str(self.ours), str(self.theirs), f"{self.ratio:.3g}", bound, over
+
+
+HEAD = ("ours / theirs", "size", "ours ms", "theirs ms", "ratio", "bound", "ours / its products alone")
+
+
+def dense_rows(problem: Problem, size: str, repeats: int) -> list[Row]:
+    """The table itself."""
+    from torchrecurrent import PeepholeLSTM
+
+    x, tokens, cotangent = problem.x, problem.tokens, problem.cotangent
+    runs: dict[str, Run] = {}
+    for name, kind, gates in (("LSTM", nn.LSTM, 4), ("GRU", nn.GRU, 3), ("RNN", nn.RNN, 1)):
+        mine, theirs = problem.pair(kind, getattr(torch.nn, name))
+        runs[name], runs[f"torch.nn.{name}"] = step(mine, x, cotangent), step(theirs, x, cotangent)
+        same(name, runs[name](), runs[f"torch.nn.{name}"]())
+        runs[f"{name} products"] = products(problem.size, gates, tokens=False)
+        if name == "LSTM":
+            runs["LSTM on tokens"] = step(mine, tokens, cotangent)
+            same("LSTM on tokens", runs["LSTM on tokens"](), runs["torch.nn.LSTM"]())
+            runs["LSTM on tokens products"] = products(problem.size, gates, tokens=True)
+    mine, theirs = problem.pair(nn.PeepholeLSTM, PeepholeLSTM)
+    runs["PeepholeLSTM"], runs["torchrecurrent"] = step(mine, x, cotangent), step(theirs, x, cotangent)
+    same("PeepholeLSTM", runs["PeepholeLSTM"](), runs["torchrecurrent"]())
+    timed = in_turns(runs, repeats)
+    limits = {**timed, "PeepholeLSTM products": timed["LSTM products"]}
+    found = []
+    for name in list(BOUNDS)[:6]:
+        ours, theirs_name = name.split(" / ")
+        found.append(Row(name, size, timed[ours], timed[theirs_name], limit=limits[f"{ours} products"]))
+    return found
+
+
+def ragged_rows(problem: Problem, size: str, repeats: int) -> list[Row]:
+    """Lengths uniform in 1..T: beside our own time without lengths, and beside a PackedSequence."""
+    T, B = problem.size.T, problem.size.B
+    lengths = torch.randint(1, T + 1, (B,))
+    mine, theirs = problem.pair(nn.LSTM, torch.nn.LSTM)
+    packed = pack_padded_sequence(problem.x, lengths, enforce_sorted=False)
+    cotangent = pack_padded_sequence(problem.cotangent, lengths, enforce_sorted=False).data
+    runs = {
+        "ragged": step(mine, problem.x, problem.cotangent, lengths=lengths),
+        "padded": step(mine, problem.x, problem.cotangent),
+        "packed": step(theirs, packed, cotangent),
+    }
+    same("ragged LSTM", runs["ragged"]()[1:], runs["packed"]()[1:])
+    timed = in_turns(runs, repeats)
+    share = float(lengths.float().mean()) / T
+    return [
+        Row("ragged LSTM / padded x mean length / T", size, timed["ragged"], timed["padded"], share),
+        Row("ragged LSTM / torch.nn.LSTM packed", size, timed["ragged"], timed["packed"]),
+    ]
+
+
+def observing_rows(problem: Problem, size: str, repeats: int) -> list[Row]:
+    """Every gate of every step, beside the call; forward only."""
+    layer = nn.LSTM(problem.size.I, problem.size.H, num_layers=problem.size.layers)
+
+    def observing() -> list[Tensor]:
+        with torch.no_grad():
+            return [layer.observe(problem.x).output]
+
+    def calling() -> list[Tensor]:
+        with torch.no_grad():
+            return [layer(problem.x)[0]]
+
+    same("observing", observing(), calling())
+    timed = in_turns({"observing": observing, "calling": calling}, repeats)
+    return [Row("observing LSTM / not observing", size, timed["observing"], timed["calling"])]
+
+
+def stepping_rows(problem: Problem, size: str, repeats: int) -> list[Row]:
+    """One step after another, each from the last, as a sampler does; T steps are one time."""
+    found = []
+    mine, theirs = problem.pair(nn.LSTM, torch.nn.LSTM)
+    for batch in (1, 64):
+        x = problem.x[:, :batch].contiguous()
+
+        def ours(x: Tensor = x) -> list[Tensor]:
+            state = None
+            with torch.no_grad():
+                for x_t in x:
+                    output, state = mine.step(x_t, state)
+            return [output]
+
+        def torchs(x: Tensor = x) -> list[Tensor]:
+            state = None
+            with torch.no_grad():
+                for x_t in x:
+                    output, state = theirs(x_t.unsqueeze(0), state)
+            return [output[0]]
+
+        same("stepping", ours(), torchs())
+        timed = in_turns({"ours": ours, "theirs": torchs}, repeats)
+        found.append(Row(f"stepping LSTM, batch {batch} / torch.nn.LSTM", size, timed["ours"], timed["theirs"]))
+    return found
+
+
+def vanishing_rows(problem: Problem, size: str, repeats: int) -> list[Row]:
+    """A gradient of 1e-30, which leaves the range of normal numbers on its way back, beside one of order 1."""
+    layer = nn.LSTM(problem.size.I, problem.size.H, num_layers=problem.size.layers)
+    runs = {
+        "vanishing": step(layer, problem.x, 1e-30 * problem.cotangent),
+        "plain": step(layer, problem.x, problem.cotangent),
+    }
+    timed = in_turns(runs, repeats)
+    return [Row("vanishing LSTM / LSTM", size, timed["vanishing"], timed["plain"])]
+
+
+def loading_ms() -> float:
+    """What finding and loading the library adds to an import, in a process of its own."""
+    code = (
+        "import time, torch; from unrolled.kernels import recurrent; began = time.perf_counter(); recurrent.path(); "
+        "print(1000 * (time.perf_counter() - began))"
+    )
+    return min(float(subprocess.check_output([sys.executable, "-c", code], text=True)) for _ in range(3))
+
+
+def measure(arguments: argparse.Namespace) -> list[Row]:
+    """All rows asked for, printed as they come."""
+    plan = [
+        (dense_rows, "abcd"),
+        (ragged_rows, "bc"),
+        (observing_rows, "bc"),
+        (stepping_rows, "c"),
+        (vanishing_rows, "bc"),
+    ]
+    rows: list[Row] = []
+    print(" | ".join(HEAD))
+    for section, sizes in plan:
+        for size in (size for size in sizes if size in arguments.sizes):
+            repeats = max(3, arguments.repeats // 3) if size == "d" else arguments.repeats
+            for row in section(Problem(SIZES[size]), size, repeats):
+                rows.append(row)
+                print(" | ".join(row.cells), flush=True)
+    return rows
+
+
+def page(rows: list[Row], about: str) -> str:
+    """The table in Markdown."""
+    sizes = "".join(f"* ({name}) {size}\n" for name, size in SIZES.items())
+    lines = "".join(f"| {' | '.join(row.cells)} |\n" for row in rows)
+    return (
+        f"# Recurrent layers beside torch's and torchrecurrent's\n\n{about}\n\n{sizes}\n"
+        f"| {' | '.join(HEAD)} |\n|{'-|' * len(HEAD)}\n{lines}\n"
+        "Written by `python benchmarks/recurrent.py --write`; its docstring says what each side leaves out. "
+        "Forward and backward; observing, stepping: forward.\n"
+    )
+
+
+def write(rows: list[Row], about: str) -> None:
+    """Keep the table, for readers and for programs."""
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "recurrent.md").write_text(page(rows, about), encoding="utf-8")
+    entries = [
+        {"row": row.name, "size": row.size, "ours_ms": row.ours.median, "theirs_ms": row.theirs.median}
+        | {"ours_spread_ms": row.ours.spread, "theirs_spread_ms": row.theirs.spread, "ratio": row.ratio}
+        | {"bound": row.bound, "over_products": row.limit and row.ours.median / row.limit.median}
+        for row in rows
+    ]
+    text = json.dumps({"about": about, "rows": entries}, indent=1)
+    (RESULTS / "recurrent.json").write_text(text + "\n", encoding="utf-8")
+
+
+def main() -> int:
+    """Measure, print, write and check."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
+    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--quick", action="store_true", help="sizes a and b, five repeats")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.sizes, arguments.repeats = ["a", "b"], 5
+    torch.set_num_threads(arguments.threads)
+    about = (
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {arguments.threads} threads; "
+        f"torch {torch.__version__} ({torch.backends.cpu.get_cpu_capability()}); {recurrent.path().reason}; "
+        f"loading the library {loading_ms():.1f} ms; 1-minute load {os.getloadavg()[0]:.1f}."
+    )
+    print(about)
+    rows = measure(arguments)
+    if arguments.write:
+        write(rows, about)
+    missed = [row for row in rows if row.bound is not None and row.ratio > row.bound]
+    for row in missed:
+        print(f"above its bound: {row.name} ({row.size}): {row.ratio:.3g} > {row.bound:.3g}")
+    return 1 if arguments.check and missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""The compiled kernels: plain C with vector extensions, loaded by ctypes, on tensors' own memory.
+
+`implementation` is the door that `kernels.recurrent` knocks at. What lies behind it: `library` (one call, numbers in
+and numbers out), `loader` (which variant), `memory` (blocks that go round), `build` (the compiler), src/ (the kernels).
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+
+import torch
+from torch import Tensor
+
+from unrolled.kernels.implementation import Gradients, Implementation, Inputs, Result
+from unrolled.kernels.native.library import KINDS, Call, Library
+from unrolled.kernels.native.loader import NativeUnavailable, load, variants
+from unrolled.kernels.reference.cell import Cell
+
+__all__ = ["NativeUnavailable", "describe", "faster", "implementation", "load"]
+
+
+def implementation(cell: Cell, inputs: Inputs, asked: str) -> Implementation | None:
+    """The native implementation of `cell` for these inputs; None: not this cell, dtype, device or machine.
+
+    `asked` is UNROLLED_KERNELS: empty leaves it to `faster`, anything else is taken at its word.
+    """
+    if cell.name not in KINDS or not _readable(inputs) or not (asked or faster(inputs)):
+        return None
+    try:
+        library = load(asked)
+    except NativeUnavailable as reason:
+        _warn_once(str(reason))
+        return None
+    return _implementation(cell.name, library)
+
+
+def faster(inputs: Inputs) -> bool:
+    """Whether the native kernels beat torch on these inputs: yes, but for a few rows through large weights.
+
+    A call copies the weights once into the order in which its products read them. That is nothing beside a batch,
+    but where each weight is used only a few times and none of them lies in a cache, it costs more than it brings.
+    Our time over torch.nn's, one thread of an AVX-512 machine, CPU time:
+
+                                   forward + backward       forward alone
+                                   LSTM   GRU    RNN        LSTM   GRU    RNN
+        H 512   B 64  T 20         .85    .83    .95        .93    .78    .87
+        H 1024  B 64  T 10         .97    .95    .95        .93    .88    .82
+        H 2048  B 32  T 5          .49    .76    .81        .57    .82    .94
+        H 1024  B 1   T 10         .74    .76    .84       1.30   1.35   1.98   <- these are torch's
+        H 128   B 1   T 30         .91    .22    .46        .97    .44    .49
+    """
+    T, B = inputs.x.shape[:2]
+    few, large = T * B < FEW_ROWS, inputs.weights.W_ih.numel() + inputs.weights.W_hh.numel() > LARGE_WEIGHTS
+    return inputs.train or not (few and large)
+
+
+FEW_ROWS = 32
+LARGE_WEIGHTS = 1 << 18  # floats: 1 MiB, a core's second cache
+
+
+def describe() -> str | None:
+    """What is loaded and what else would run here, in words; None where nothing can be loaded."""
+    try:
+        library = load()
+    except NativeUnavailable:
+        return None
+    return f"{library.file.name} in float32, of {', '.join(variants())}"
+
+
+def _readable(inputs: Inputs) -> bool:
+    """Whether there is plain float32 memory behind every tensor, and something in it."""
+    given = [t for t in (*inputs.state, *inputs.weights) if t is not None]
+    floats = given if inputs.x.dim() == 2 else [inputs.x, *given]
+    plain = all(t.device.type == "cpu" and type(t) in _PLAIN for t in [inputs.x, *given])
+    return plain and all(t.dtype == torch.float32 for t in floats) and inputs.x.numel() > 0
+
+
+_PLAIN = (Tensor, torch.nn.Parameter)
+
+
+@functools.cache
+def _warn_once(reason: str) -> None:
+    warnings.warn(f"no native kernels, torch serves instead: {reason}", stacklevel=5)
+
+
+@functools.cache
+def _implementation(name: str, library: Library) -> Implementation:
+    def forward(inputs: Inputs) -> Result:
+        done = library.forward(_call(name, inputs), keep=inputs.train)
+        saved = () if done.saved is None else (done.output.detach(), done.saved)
+        return Result(done.output, done.state, saved)
+
+    def backward(
+        inputs: Inputs,
+        saved: tuple[Tensor, ...],
+        grad_output: Tensor | None,
+        grad_state: tuple[Tensor | None, ...],
+        want_x: bool,
+    ) -> Gradients:
+        output, kept = saved
+        done = library.backward(
+            _call(name, inputs), output, kept, grad_output, grad_state, want_x=want_x, want_state=_given(inputs)
+        )
+        return Gradients(done.x, done.state, done.weights)
+
+    return Implementation(f"native {library.file.stem.rpartition('-')[2]}", forward, backward, reads_tokens=True)
+
+
+def _given(inputs: Inputs) -> bool:
+    """Whether there is an initial state to have a gradient."""
+    return any(s is not None for s in inputs.state)
+
+
+def _call(name: str, inputs: Inputs) -> Call:
+    return Call(name, inputs.x, inputs.state, tuple(inputs.weights), inputs.lengths, inputs.reverse)

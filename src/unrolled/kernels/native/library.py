@@ -1,0 +1,225 @@
+"""The native library as Python calls it: numbers in, numbers out, on data pointers, with the GIL released.
+
+A call is one layer in one direction. `Library.forward` gives the output, the final state and what it kept;
+`Library.backward` takes that and gives the gradients. Nothing here knows autograd.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from unrolled.kernels.native.memory import Memory
+
+__all__ = ["INTERFACE", "KINDS", "Call", "Forward", "Gradients", "Library"]
+
+INTERFACE = 1
+"""The number of `struct layer` in src/layer.h that this file mirrors."""
+
+KINDS = {
+    "rnn-tanh": 0,
+    "rnn-relu": 1,
+    "gru": 2,
+    "gru-reset-before": 3,
+    "lstm": 4,
+    "peephole": 5,
+    "full-peephole": 6,
+}
+"""The reference cells' names, numbered as `enum cell_kind` numbers them."""
+
+
+class Call(NamedTuple):
+    """One layer in one direction: what goes in.
+
+    Attributes:
+        cell: a key of `KINDS`.
+        x: float32 [T,B,I], its last axis contiguous; or int64 tokens [T,B], which stand for rows of the identity.
+        state: [B,H] each, hidden first; None stands for zeros.
+        weights: W_ih, W_hh, b_ih, b_hh, p as in `reference.cell.Weights`.
+        lengths: int64 [B] in 0..T, or None.
+        reverse: from each row's last step to its first.
+    """
+
+    cell: str
+    x: Tensor
+    state: tuple[Tensor | None, ...]
+    weights: tuple[Tensor | None, ...]
+    lengths: Tensor | None = None
+    reverse: bool = False
+
+
+class Forward(NamedTuple):
+    """What comes out: output [T,B,H], the final state [B,H] each, and what backward needs of it (None if not kept)."""
+
+    output: Tensor
+    state: tuple[Tensor, ...]
+    saved: Tensor | None
+
+
+class Gradients(NamedTuple):
+    """∂L/∂ each input; x and state are None where they were not wanted, x also for tokens."""
+
+    x: Tensor | None
+    state: tuple[Tensor | None, ...]
+    weights: tuple[Tensor | None, ...]
+
+
+class _Layer(ctypes.Structure):
+    """`struct layer` of src/layer.h, field by field."""
+
+    _fields_ = [
+        *(
+            (name, ctypes.c_int64)
+            for name in (
+                *("kind", "threads", "steps", "batch", "input", "hidden", "reverse"),
+                *("x_time", "x_row", "out_time", "out_row", "grad_out_time", "grad_out_row"),
+            )
+        ),
+        *(
+            (name, ctypes.c_void_p)
+            for name in (
+                *("lengths", "x", "tokens", "h0", "c0"),
+                *("w_ih", "w_hh", "b_ih", "b_hh", "peephole"),
+                *("out", "h_n", "c_n", "saved"),
+                *("grad_out", "grad_h_n", "grad_c_n", "grad_x", "grad_h0", "grad_c0"),
+                *("grad_w_ih", "grad_w_hh", "grad_b_ih", "grad_b_hh", "grad_peephole"),
+            )
+        ),
+    ]
+
+
+class Library:
+    """One variant of the library, loaded.
+
+    Args:
+        file: the shared library.
+
+    Raises:
+        OSError: it cannot be loaded, or has another interface.
+    """
+
+    def __init__(self, file: Path) -> None:
+        library = ctypes.CDLL(str(file))
+        found = _function(library, "unrolled_interface")()
+        if found != INTERFACE:
+            raise OSError(f"{file.name} has interface {found}, this package wants {INTERFACE}: build it again")
+        self.file = file
+        self.lanes: int = _function(library, "unrolled_lanes")()
+        self._saved_floats = _function(library, "unrolled_saved_floats", ctypes.c_void_p)
+        self._forward = _function(library, "unrolled_forward", ctypes.c_void_p)
+        self._backward = _function(library, "unrolled_backward", ctypes.c_void_p)
+        self._memory = Memory(library)
+
+    def forward(self, call: Call, *, keep: bool) -> Forward:
+        """Run the layer; `keep` what `backward` needs."""
+        x, state, weights, lengths = _dense(call)
+        T, B, H = x.shape[0], x.shape[1], weights[1].shape[1]  # type: ignore[union-attr]
+        output = x.new_empty((T, B, H), dtype=torch.float32)
+        final = tuple(x.new_empty((B, H), dtype=torch.float32) for _ in state)
+        layer = _describe(call, x, state, weights, lengths, output)
+        layer.h_n = final[0].data_ptr()
+        layer.c_n = final[1].data_ptr() if len(final) > 1 else None
+        saved = None
+        if keep:
+            saved = self._memory.floats(self._saved_floats(ctypes.addressof(layer)))
+            layer.saved = saved.data_ptr()
+        _check(self._forward(ctypes.addressof(layer)))
+        return Forward(output, final, saved)
+
+    def backward(
+        self,
+        call: Call,
+        output: Tensor,
+        saved: Tensor,
+        grad_output: Tensor | None,
+        grad_state: tuple[Tensor | None, ...],
+        *,
+        want_x: bool,
+        want_state: bool = True,
+    ) -> Gradients:
+        """The gradients of every weight given to `forward`, and of x and the initial state where wanted."""
+        x, state, weights, lengths = _dense(call)
+        layer = _describe(call, x, state, weights, lengths, output)
+        layer.saved = saved.data_ptr()
+        if grad_output is not None:
+            grad_output = _rows_dense(grad_output)
+            layer.grad_out = grad_output.data_ptr()
+            layer.grad_out_time, layer.grad_out_row = grad_output.stride()[:2]
+        final = tuple(None if g is None else g.contiguous() for g in grad_state)
+        layer.grad_h_n = _address(final[0])
+        layer.grad_c_n = _address(final[1]) if len(final) > 1 else None
+        grad_x = torch.empty(x.shape) if want_x and x.is_floating_point() else None
+        layer.grad_x = _address(grad_x)
+        grads = tuple(output.new_empty(output.shape[1:]) if want_state else None for _ in state)
+        layer.grad_h0 = _address(grads[0])
+        layer.grad_c0 = _address(grads[1]) if len(grads) > 1 else None
+        grad_weights = tuple(None if w is None else torch.empty_like(w) for w in weights)
+        layer.grad_w_ih, layer.grad_w_hh, layer.grad_b_ih, layer.grad_b_hh, layer.grad_peephole = map(
+            _address, grad_weights
+        )
+        _check(self._backward(ctypes.addressof(layer)))
+        return Gradients(grad_x, grads, grad_weights)
+
+
+def _function(library: ctypes.CDLL, name: str, *arguments: type) -> ctypes._NamedFuncPointer:
+    function = library[name]
+    function.argtypes = arguments
+    function.restype = ctypes.c_int64
+    return function
+
+
+def _check(code: int) -> None:
+    if code:
+        raise MemoryError("the native kernels could not get their scratch memory")
+
+
+def _address(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
+
+
+def _rows_dense(x: Tensor) -> Tensor:
+    """X [T,B,·] itself if its last axis is contiguous; else a copy."""
+    return x if x.stride(2) == 1 or x.shape[2] == 1 else x.contiguous()
+
+
+_Tensors = tuple[Tensor | None, ...]
+
+
+def _dense(call: Call) -> tuple[Tensor, _Tensors, _Tensors, Tensor | None]:
+    """The tensors of a call in the layout that the library reads; they must outlive the call."""
+    x = call.x if call.x.dim() == 2 else _rows_dense(call.x)
+    state = tuple(None if s is None else s.contiguous() for s in call.state)
+    weights = tuple(None if w is None else w.contiguous() for w in call.weights)
+    lengths = None if call.lengths is None else call.lengths.contiguous()
+    return x, state, weights, lengths
+
+
+def _describe(
+    call: Call, x: Tensor, state: _Tensors, weights: _Tensors, lengths: Tensor | None, output: Tensor
+) -> _Layer:
+    W_ih, W_hh, b_ih, b_hh, p = weights
+    assert W_ih is not None and W_hh is not None
+    tokens = x.dim() == 2
+    layer = _Layer(
+        KINDS[call.cell],
+        torch.get_num_threads(),
+        x.shape[0],
+        x.shape[1],
+        W_ih.shape[1],
+        W_hh.shape[1],
+        call.reverse,
+        *x.stride()[:2],
+        *output.stride()[:2],
+    )
+    layer.lengths = _address(lengths)
+    layer.x, layer.tokens = (None, x.data_ptr()) if tokens else (x.data_ptr(), None)
+    layer.h0 = _address(state[0])
+    layer.c0 = _address(state[1]) if len(state) > 1 else None
+    layer.w_ih, layer.w_hh = W_ih.data_ptr(), W_hh.data_ptr()
+    layer.b_ih, layer.b_hh, layer.peephole = _address(b_ih), _address(b_hh), _address(p)
+    layer.out = output.data_ptr()
+    return layer

@@ -1,0 +1,77 @@
+"""Finds the variant that this processor runs best, and loads it once."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import platform
+from pathlib import Path
+
+from unrolled.kernels.native import build
+from unrolled.kernels.native.library import Library
+
+__all__ = ["NativeUnavailable", "load", "variants"]
+
+
+class NativeUnavailable(Exception):
+    """There is no native library to be had here; the message is the reason."""
+
+
+def load(asked: str = "") -> Library:
+    """The library: the best variant for this processor, or the one that `asked` ("native-v3") names.
+
+    Raises:
+        NativeUnavailable: no library was built, this processor cannot run it, or it does not load.
+    """
+    there, variant = variants(), asked.removeprefix("native").removeprefix("-")
+    if not there:
+        raise NativeUnavailable(_why_not_built())
+    if variant and variant not in there:
+        raise NativeUnavailable(f"no variant {variant!r} runs here; there is {', '.join(there)}")
+    return _load(variant or there[0])
+
+
+@functools.cache
+def variants() -> tuple[str, ...]:
+    """What is built here and runs here, best first."""
+    built = [variant for variant in _variants() if _file(variant).exists()]
+    if not built:
+        return ()
+    if "v2" not in built:
+        return tuple(reversed(built)) if built[0] == "arm64" else ()
+    level = ctypes.CDLL(str(_file("v2")))["unrolled_cpu_level"]
+    level.restype = ctypes.c_int64
+    top: int = level()
+    return tuple(variant for variant in reversed(built) if int(variant[1:]) <= top)
+
+
+@functools.cache
+def _load(variant: str) -> Library:
+    try:
+        return Library(_file(variant))
+    except OSError as error:
+        raise NativeUnavailable(f"the library does not load: {error}") from error
+
+
+def _target() -> build.Target | None:
+    return build.TARGETS.get(build.host_target())
+
+
+def _variants() -> tuple[str, ...]:
+    target = _target()
+    return () if target is None else tuple(target.variants)
+
+
+def _file(variant: str) -> Path:
+    target = _target()
+    assert target is not None
+    return build.LIBRARIES / build.library_name(variant, target.suffix)
+
+
+def _why_not_built() -> str:
+    reason = build.LIBRARIES / build.REASON
+    if reason.exists():
+        return reason.read_text(encoding="utf-8").strip()
+    if _target() is None:
+        return f"there are none for {platform.system()} on {platform.machine()}"
+    return f"they were not built: run python {build.__file__}"

@@ -1,0 +1,26 @@
+/* What the shared library shows: a few functions on plain memory. */
+#include "backward.h"
+#include "block.h"
+#include "export.h"
+#include "forward.h"
+#include "storage.h"
+
+/* Bumped whenever struct layer or a function below changes: the loader refuses another's library. */
+EXPORT int64_t unrolled_interface(void) { return 1; }
+
+EXPORT int64_t unrolled_lanes(void) { return LANES; }
+
+/* Floats that forward keeps for backward. */
+EXPORT int64_t unrolled_saved_floats(const struct layer *layer) {
+    const struct cell *cell = cell_of(layer->kind);
+    struct shape shape = shape_of(layer, cell);
+    return kept_floats(&shape, cell, plan_storage_rows(layer));
+}
+
+/* 0: done; 1: out of memory. */
+EXPORT int64_t unrolled_forward(const struct layer *layer) { return !forward(layer, cell_of(layer->kind)); }
+EXPORT int64_t unrolled_backward(const struct layer *layer) { return !backward(layer, cell_of(layer->kind)); }
+
+/* Memory for `saved` and other large tensors of the caller's. */
+EXPORT void *unrolled_block_take(int64_t bytes) { return block_take((size_t)bytes); }
+EXPORT void unrolled_block_give(void *block) { block_give(block); }

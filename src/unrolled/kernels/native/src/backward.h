@@ -1,0 +1,35 @@
+/* A whole layer, one direction, back. */
+#ifndef UNROLLED_BACKWARD_H
+#define UNROLLED_BACKWARD_H
+
+#include "cell.h"
+#include "plan.h"
+#include "shape.h"
+
+/* What the three phases of backward share. Storage rows are the plan's: (slab, step, row), no padding. */
+struct backward {
+    const struct layer *layer;
+    const struct cell *cell;
+    struct shape shape;
+    struct plan plan;
+    const float *gates, *c;          /* as forward kept them */
+    float *h_weights, *reset_weights, *x_weights; /* packed, a block of PANEL columns after the other */
+    float *peephole, *zeros;
+    float *dgates;                   /* [panels, storage rows, PANEL] */
+    const float **state_rows;        /* [storage rows]: what w_hh multiplied: h' or c' */
+    const float **x_rows;            /* [storage rows], or */
+    int64_t *tokens;
+    float **grad_x_rows;             /* [storage rows] */
+    struct backward_scratch *scratch; /* [slabs] */
+    float *weight_sums;              /* [panels, weight_sum_floats]: see weights.c */
+};
+
+/* Fills every gradient asked for. 0: out of memory. */
+int backward(const struct layer *layer, const struct cell *cell);
+
+/* Phase two, after all slabs: the gradients of weights and biases, each panel's from all rows in one order. */
+ptrdiff_t weight_sum_floats(const struct shape *shape, const struct cell *cell);
+ptrdiff_t weight_tasks(const struct backward *b);
+void weight_task(void *backward, ptrdiff_t task);
+
+#endif

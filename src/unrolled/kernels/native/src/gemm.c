@@ -1,0 +1,92 @@
+/* gemm_rows and gemm_columns: one body each, written out for every tile size by the compiler.
+ *
+ * The bodies are inlined with constant `rows` and `vectors` and unrolled completely, so that the accumulators
+ * live in registers; without that this file runs ten times slower.
+ */
+#include "gemm.h"
+
+INLINE void rows_body(const int rows, const int vectors, float *tile, ptrdiff_t tile_stride, const float *const *start,
+                      ptrdiff_t start_offset, const struct gemm_run *run, int count, ptrdiff_t b_stride, const float *ahead) {
+    vf sum[TILE_ROWS][SLOTS];
+    UNROLL for (int r = 0; r < rows; ++r) {
+        const float *from = start ? start[r] + start_offset : tile + r * tile_stride;
+        UNROLL for (int v = 0; v < vectors; ++v) sum[r][v] = load(from + v * LANES);
+    }
+    for (; count > 0; --count, ++run) {
+        const float *row[TILE_ROWS], *b = run->b;
+        UNROLL for (int r = 0; r < rows; ++r) row[r] = run->a[r] + run->offset;
+        for (ptrdiff_t s = 0; s < run->segments; ++s) {
+            for (ptrdiff_t k = 0; k < run->depth; ++k) {
+                vf weights[SLOTS];
+                __builtin_prefetch(ahead, 0, 2);
+                UNROLL for (int v = 0; v < vectors; ++v) weights[v] = load(b + v * LANES);
+                UNROLL for (int r = 0; r < rows; ++r) {
+                    vf x = splat(row[r][k]);
+                    UNROLL for (int v = 0; v < vectors; ++v) sum[r][v] += x * weights[v];
+                }
+                b += b_stride;
+                ahead += 64 / sizeof(float);
+            }
+            UNROLL for (int r = 0; r < rows; ++r) row[r] += run->a_step;
+        }
+    }
+    UNROLL for (int r = 0; r < rows; ++r) {
+        UNROLL for (int v = 0; v < vectors; ++v) store(tile + r * tile_stride + v * LANES, sum[r][v]);
+    }
+}
+
+INLINE void columns_body(const int rows, const int vectors, float *tile, ptrdiff_t tile_stride, const float *const *x,
+                         ptrdiff_t column, ptrdiff_t depth, const float *b, ptrdiff_t b_stride) {
+    vf sum[TILE_ROWS][SLOTS];
+    UNROLL for (int r = 0; r < rows; ++r) {
+        UNROLL for (int v = 0; v < vectors; ++v) sum[r][v] = load(tile + r * tile_stride + v * LANES);
+    }
+    for (ptrdiff_t k = 0; k < depth; ++k) {
+        const float *row = x[k] + column;
+        __builtin_prefetch(row + 2 * TILE_ROWS, 0, 2);
+        vf weights[SLOTS];
+        UNROLL for (int v = 0; v < vectors; ++v) weights[v] = load(b + v * LANES);
+        UNROLL for (int r = 0; r < rows; ++r) {
+            vf scale = splat(row[r]);
+            UNROLL for (int v = 0; v < vectors; ++v) sum[r][v] += scale * weights[v];
+        }
+        b += b_stride;
+    }
+    UNROLL for (int r = 0; r < rows; ++r) {
+        UNROLL for (int v = 0; v < vectors; ++v) store(tile + r * tile_stride + v * LANES, sum[r][v]);
+    }
+}
+
+#define DEFINE(R, V)                                                                                                         \
+    static void rows_##R##_##V(float *tile, ptrdiff_t tile_stride, const float *const *start, ptrdiff_t start_offset,       \
+                               const struct gemm_run *runs, int count, ptrdiff_t b_stride, const float *ahead) {            \
+        rows_body(R, V, tile, tile_stride, start, start_offset, runs, count, b_stride, ahead);                              \
+    }                                                                                                                        \
+    static void columns_##R##_##V(float *tile, ptrdiff_t tile_stride, const float *const *x, ptrdiff_t column,              \
+                                  ptrdiff_t depth, const float *b, ptrdiff_t b_stride) {                                    \
+        columns_body(R, V, tile, tile_stride, x, column, depth, b, b_stride);                                               \
+    }
+#define DEFINE_ROW(R) DEFINE(R, 1) DEFINE(R, 2) DEFINE(R, 3) DEFINE(R, 4)
+#define LIST(F, R) {F##_##R##_1, F##_##R##_2, F##_##R##_3, F##_##R##_4}
+
+DEFINE_ROW(1)
+DEFINE_ROW(2)
+#if TILE_ROWS >= 3
+DEFINE_ROW(3)
+#endif
+#if TILE_ROWS >= 6
+DEFINE_ROW(4)
+DEFINE_ROW(5)
+DEFINE_ROW(6)
+#endif
+
+#if TILE_ROWS == 2
+#define TABLE(F) {LIST(F, 1), LIST(F, 2)}
+#elif TILE_ROWS == 3
+#define TABLE(F) {LIST(F, 1), LIST(F, 2), LIST(F, 3)}
+#else
+#define TABLE(F) {LIST(F, 1), LIST(F, 2), LIST(F, 3), LIST(F, 4), LIST(F, 5), LIST(F, 6)}
+#endif
+
+gemm_rows_fn *const gemm_rows[TILE_ROWS][SLOTS] = TABLE(rows);
+gemm_columns_fn *const gemm_columns[TILE_ROWS][SLOTS] = TABLE(columns);
