@@ -1,0 +1,111 @@
+"""Edge lists: a table or a CSV file with a row an edge, whatever nodes are called in it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from unrolled.errors import InputError, UnknownName
+
+__all__ = ["read", "read_csv"]
+
+
+def read_csv(path: Path) -> dict[str, Any]:
+    """The columns of a file with a header, by name; a column is of numbers where every line has one.
+
+    Tabs, semicolons and commas are told apart by the header.
+
+    Raises:
+        InputError: no such file, no header, or a line with another number of fields.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            header = file.readline()
+            mark = max("\t;,", key=header.count)
+            file.seek(0)
+            rows = list(csv.reader(file, delimiter=mark))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"no edge list can be read from {str(path)!r}: {error}") from error
+    rows = [row for row in rows if row]
+    if not rows:
+        raise InputError(f"{str(path)!r} is empty; a header and a line an edge would do")
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(rows[0]):
+            raise InputError(f"{str(path)!r} line {number} has {len(row)} fields, the header {len(rows[0])}")
+    columns = zip(*rows[1:], strict=True) if len(rows) > 1 else [()] * len(rows[0])
+    return {name.strip(): _numbers(column) for name, column in zip(rows[0], columns, strict=True)}
+
+
+def _numbers(column: tuple[str, ...]) -> Any:
+    for kind in (np.int64, np.float64):
+        try:
+            return np.asarray(column).astype(kind)
+        except (ValueError, OverflowError):
+            continue
+    return np.asarray([value.strip() for value in column], dtype=object)
+
+
+def read(
+    columns: Mapping[str, Any],
+    sender: str,
+    receiver: str,
+    weight: str | None,
+    *,
+    directed: bool = True,
+    num_nodes: int | None = None,
+) -> dict[str, Any]:
+    """A graph's fields from columns.
+
+    Args:
+        columns: name → array, all of one length.
+        sender: which column holds where edges start.
+        receiver: which column holds where they end.
+        weight: which column holds their weights, if any.
+        directed: whether a row is one edge, or also its reverse.
+        num_nodes: N, if the numbers in the table are the nodes' own; by default nodes are whatever the
+            table names, in their order, and keep those names.
+
+    Raises:
+        UnknownName: no such column.
+        InputError: a weight that is no number.
+    """
+    for name in (sender, receiver, *([weight] if weight else [])):
+        if name not in columns:
+            raise UnknownName("column", name, list(columns))
+    ends = np.concatenate([np.asarray(columns[sender]), np.asarray(columns[receiver])])
+    names: tuple[Any, ...] | None = None
+    if num_nodes is None:
+        found, ends = np.unique(ends.astype(str) if ends.dtype == object else ends, return_inverse=True)
+        names, num_nodes = tuple(found.tolist()), len(found)
+    edges = len(ends) // 2
+    senders, receivers = torch.from_numpy(ends[:edges].copy()), torch.from_numpy(ends[edges:].copy())
+    others = {name: column for name, column in columns.items() if name not in (sender, receiver, weight)}
+    try:
+        weights = torch.as_tensor(np.asarray(columns[weight], dtype=np.float32)) if weight else None
+    except (TypeError, ValueError):
+        raise InputError(f"column {weight!r} is not all numbers") from None
+    both = np.arange(edges)
+    if not directed:
+        both = np.concatenate([both, (senders != receivers).nonzero().squeeze(1).numpy()])
+        senders, receivers = (
+            torch.cat([senders, receivers[both[edges:]]]),
+            torch.cat([receivers, senders[both[edges:]]]),
+        )
+        weights = weights[both] if weights is not None else None
+    return {
+        "senders": senders,
+        "receivers": receivers,
+        "num_nodes": num_nodes,
+        "edge_weight": weights,
+        "names": names,
+        "edge_columns": {name: _column(np.asarray(column)[both]) for name, column in others.items()},
+    }
+
+
+def _column(values: Any) -> Any:
+    return torch.from_numpy(values.copy()) if values.dtype.kind in "biuf" else tuple(values.tolist())

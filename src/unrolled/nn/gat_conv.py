@@ -1,0 +1,163 @@
+"""`GATConv`: graph attention as Veličković et al. define it, with PyG's door."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.graph import Graph
+from unrolled.kernels.attention import additive_scores, attend
+from unrolled.nn.attention_conv import (
+    AttentionObservation,
+    EdgeFill,
+    checked_edge_features,
+    fold,
+    in_edge_order,
+    looped_features,
+    merged,
+)
+from unrolled.nn.graph_input import check_channels, check_features, fitted, glorot, new_bias, refuse
+
+__all__ = ["GATConv"]
+
+
+class GATConv(nn.Module):
+    """Each node weighs what its neighbours and itself send by a softmax of learnt scores, K times over.
+
+        h      = W x
+        s_ij   = LeakyReLU( a_src·h_j + a_dst·h_i + a_edge·W_edge e_ij )
+        α_ij   = softmax_j( s_ij )
+        y_i    = ‖_k Σ_j α_ij h_j + b        (concat; otherwise the mean over heads)
+
+    aᵀ[Wh_i ‖ Wh_j] of the paper is the sum of two halves; a node alone with its loop takes α = 1.  Several
+    edges between the same nodes each attend.  Edge weights are not read.
+
+    x ``[N, I]`` → ``[N, K·C]`` or ``[N, C]``; leading axes ``[B, N, I]`` share the graph.  Memory is O(E·K).
+
+    From Veličković et al. 2018 (arXiv:1710.10903).  Arguments, call and state_dict are those of PyG's
+    GATConv.
+
+    Args:
+        in_channels: I.
+        out_channels: C, of each head.
+        heads: K.
+        concat: whether heads are put beside each other or averaged.
+        negative_slope: of the LeakyReLU.
+        dropout: the share of attention weights dropped while training.
+        add_self_loops: take loops out, then give each node one.
+        edge_dim: D, if edges have features.
+        fill_value: the features of new loops: a number, ``[D]``, or ``mean``, ``add``, ``max`` of the
+        received. bias: whether there is b. residual: add a learnt linear map of x. options: PyG's further
+        arguments, at their defaults.
+
+    Raises:
+        InputError: an argument that is not offered.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        heads: int = 1,
+        concat: bool = True,
+        negative_slope: float = 0.2,
+        dropout: float = 0.0,
+        add_self_loops: bool = True,
+        edge_dim: int | None = None,
+        fill_value: EdgeFill = "mean",
+        bias: bool = True,
+        residual: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        refuse("GATConv", options)
+        check_channels("GATConv", in_channels=in_channels, out_channels=out_channels, heads=heads)
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.heads = heads
+        self.concat = concat
+        self.negative_slope = negative_slope
+        self.dropout = dropout
+        self.self_loops = "replace" if add_self_loops else "keep"
+        self.edge_dim = edge_dim
+        self.fill_value = fill_value
+        width = heads * out_channels
+        self.lin = nn.Linear(in_channels, width, bias=False)
+        self.att_src = nn.Parameter(torch.empty(1, heads, out_channels))
+        self.att_dst = nn.Parameter(torch.empty(1, heads, out_channels))
+        self.lin_edge = nn.Linear(edge_dim, width, bias=False) if edge_dim else None
+        self.att_edge = nn.Parameter(torch.empty(1, heads, out_channels)) if edge_dim else None
+        self.res = nn.Linear(in_channels, width if concat else out_channels, bias=False) if residual else None
+        self.bias = new_bias(width if concat else out_channels, bias)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw every weight from Glorot's uniform distribution and set b to zero."""
+        glorot(self.lin.weight, self.att_src, self.att_dst, self.att_edge)
+        glorot(*(layer.weight for layer in (self.lin_edge, self.res) if layer is not None))
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def forward(
+        self,
+        x: Tensor,
+        edge_index: Any,
+        edge_attr: Tensor | None = None,
+        size: None = None,
+        return_attention_weights: bool | None = None,
+    ) -> Any:
+        """``[…, N, I] → […, N, K·C]``, and with ``return_attention_weights`` also (edge_index, α ``[…, E,
+        K]``).
+
+        Args:
+            x: features.
+            edge_index: a `Graph`, ``[2, E]``, or a sparse torch matrix whose rows receive.
+            edge_attr: ``[E, D]``; the graph's own edge features by default.
+            size: None; for PyG's sake.
+            return_attention_weights: whether the weights are returned too.
+
+        Raises:
+            InputError, ShapeError: features or edges that do not fit.
+        """
+        output, graph, attention = self._attend(x, edge_index, edge_attr)
+        if not return_attention_weights:
+            return output
+        weights = in_edge_order(graph, attention, x.shape[:-2], self.heads)
+        return output, (graph.edge_index, weights)
+
+    def observe(self, x: Tensor, edge_index: Any, edge_attr: Tensor | None = None) -> AttentionObservation:
+        """The output with the attention weight of each edge and head, arguments as in a call."""
+        output, graph, attention = self._attend(x, edge_index, edge_attr)
+        weights = in_edge_order(graph, attention, x.shape[:-2], self.heads)
+        return AttentionObservation(output, graph, weights)
+
+    def _attend(self, x: Tensor, edge_index: Any, edge_attr: Tensor | None) -> tuple[Tensor, Graph, Tensor]:
+        check_features(x, self.in_channels)
+        given = fitted(x, edge_index)
+        features = checked_edge_features(given, edge_attr, self.edge_dim)
+        features = looped_features(given, self.self_loops, features, self.fill_value)
+        graph = given.with_self_loops(self.self_loops)
+        pattern = graph.structure.pattern
+        lead = x.shape[:-2]
+        copies = lead.numel()
+
+        h = fold(self.lin(x), self.heads)
+        sent = torch.einsum("nkc,kc->nk", h, self.att_src[0].repeat(copies, 1))
+        received = torch.einsum("nkc,kc->nk", h, self.att_dst[0].repeat(copies, 1))
+        edge = None
+        if features is not None and self.lin_edge is not None and self.att_edge is not None:
+            weight = self.lin_edge.weight.reshape(self.heads, self.out_channels, -1)
+            scorer = torch.einsum("kcd,kc->dk", weight, self.att_edge[0])
+            edge = (features @ scorer).index_select(0, pattern.order).repeat(1, copies)
+        scores = additive_scores(pattern, sent, received, edge, self.negative_slope)
+        y, attention = attend(pattern, scores, h, dropout=self.dropout, training=self.training)
+        output = merged(y, lead, self.heads, self.concat)
+        if self.res is not None:
+            output = output + self.res(x)
+        return (output if self.bias is None else output + self.bias), graph, attention
+
+    def extra_repr(self) -> str:
+        """The arguments that matter."""
+        return f"{self.in_channels}, {self.out_channels}, heads={self.heads}"
