@@ -17,6 +17,7 @@ from unrolled import nn
 from unrolled.errors import InputError, SpecError, UnknownName, UserCodeError
 from unrolled.spec import (
     CELLS,
+    LAYERS,
     TASKS,
     ModelSpec,
     RunSpec,
@@ -125,6 +126,7 @@ IDENTITIES = {
     "random-combinations": "9ade3f17dabaa48c",
     "baum-sweet": "ebf408d508c853ef",
     "text": "18a9de0c73320569",
+    "nodes": "4b5da5a1a66f3bb0",
 }
 
 
@@ -151,11 +153,19 @@ def other(value: Any, hint: Any) -> Any:
     if isinstance(value, float):
         return 0.5 if value != 0.5 else 0.25
     if isinstance(value, str):
-        return {"lstm": "rnn", "auto": "cpu"}.get(value, "other.txt")
+        return {"lstm": "rnn", "auto": "cpu", "gcn": "sage", "15,10": "25,10"}.get(value, "other.txt")
     return "0" * 64 if str in get_args(hint) else 3
 
 
-NEEDS = {"reset_before": {"cell": "gru"}, "nonlinearity": {"cell": "rnn"}, "embedding": {"input": "embedding"}}
+NEEDS: dict[str, dict[str, Any]] = {
+    "reset_before": {"cell": "gru"},
+    "nonlinearity": {"cell": "rnn"},
+    "embedding": {"input": "embedding"},
+    "heads": {"layer": "gat"},
+    "output_heads": {"layer": "gat"},
+    "attention_dropout": {"layer": "gat"},
+    "aggregation": {"layer": "sage"},
+}
 """What must be so for an option to be one."""
 
 
@@ -164,6 +174,8 @@ def test_every_option_is_part_of_the_identity(task: str) -> None:
     spec = default_spec(task)
     for section in ("task", "model", "training"):
         for key, hint in get_type_hints(type(getattr(spec, section))).items():
+            if key == "decay" and task != "nodes":
+                continue  # there is nothing to choose from
             before = dataclasses.replace(getattr(spec, section), **NEEDS.get(key, {}))
             after = dataclasses.replace(before, **{key: other(getattr(before, key), hint)})
             one, two = (dataclasses.replace(spec, **{section: value}).identity() for value in (before, after))
@@ -172,6 +184,28 @@ def test_every_option_is_part_of_the_identity(task: str) -> None:
 
 def test_the_task_is_part_of_the_identity() -> None:
     assert len({default_spec(task).identity() for task in TASKS}) == len(TASKS)
+
+
+def test_a_layers_own_paper_decides_what_is_left_out() -> None:
+    gcn, gat = default_spec("nodes"), default_spec("nodes", layer="gat", dropout=0.1)
+    assert (gcn.on_graph.hidden, gcn.training.learning_rate, gcn.training.decay) == (16, 0.01, "first-layer")
+    assert (gat.on_graph.hidden, gat.on_graph.heads, gat.training.learning_rate) == (8, 8, 0.005)
+    assert (gat.on_graph.dropout, gat.on_graph.attention_dropout) == (0.1, 0.6)  # what is given stays
+    assert default_spec("nodes", batching="clusters").training.batch == 4
+    assert set(LAYERS) == set(nn.GRAPH_LAYERS)
+    for layer in LAYERS:
+        spec = default_spec("nodes", layer=layer)
+        assert spec.network == layer
+        assert parse(spec.to_mapping()) == spec
+
+
+def test_cells_and_layers_are_told_apart() -> None:
+    cells, layers = default_spec("palindromes"), default_spec("nodes")
+    assert cells.recurrent.cell == cells.network == "lstm"
+    with pytest.raises(SpecError, match="has a network of cells"):
+        _ = cells.on_graph
+    with pytest.raises(SpecError, match="has a network of graph layers"):
+        _ = layers.recurrent
 
 
 # ── mistakes ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -36,7 +36,15 @@ from torch import Tensor
 
 from unrolled import data, nn
 from unrolled.errors import InputError, RecordError, StorageError, UnknownName, UserCodeError
-from unrolled.spec import RunSpec, build_model, build_task, is_user_cell, parse, read_yaml
+from unrolled.spec import (
+    GraphModelSpec,
+    RunSpec,
+    build_model,
+    build_node_classifier,
+    build_task,
+    parse,
+    read_yaml,
+)
 
 __all__ = [
     "FORMAT",
@@ -44,6 +52,7 @@ __all__ = [
     "find_run",
     "list_runs",
     "load_model",
+    "load_node_model",
     "open_run",
     "read_tensors",
     "storing",
@@ -312,7 +321,7 @@ def find_run(name_or_path: Path | str, root: Path | str = "runs") -> Run:
 
 
 def load_model(run: Run, *, cell: str | None = None) -> tuple[nn.SequenceClassifier | nn.CharacterModel, data.Task]:
-    """The trained network of a run, ready to answer (`eval` mode, on the CPU), and its task.
+    """The trained network of a run on sequences, ready to answer (`eval` mode, on the CPU), and its task.
 
     Args:
         run: done, diverged or unfinished; it must have weights.
@@ -322,29 +331,60 @@ def load_model(run: Run, *, cell: str | None = None) -> tuple[nn.SequenceClassif
     Raises:
         RecordError: the weights are missing, damaged, or not of this spec's network.
         UserCodeError: the run was made with a user's code, which was not given or is another than then.
+        InputError: the run is on a graph; see `load_node_model`.
     """
+    _require_own_network(run)
     spec = run.spec
+    if isinstance(spec.model, GraphModelSpec):
+        raise InputError(f"run {run.name!r} learnt the nodes of a graph: it has no network of cells")
+    if spec.user_cell is not None:
+        if cell is None:
+            raise UserCodeError(
+                f"run {run.name!r} was made with your own cell {spec.user_cell!r}: name it again (--cell), "
+                "so that no code is run only because a file on disk says so"
+            )
+        spec = replace(spec, model=replace(spec.recurrent, cell=cell))
+    elif cell is not None and cell != spec.network:
+        raise UserCodeError(f"run {run.name!r} was made with the cell {spec.network!r}, not with {cell!r}")
+    weights = run.weights()
+    task = build_task(spec)
+    assert isinstance(task, data.Task)
+    model = build_model(spec.recurrent, task)
+    _load(run, model, weights)
+    return model.eval(), task
+
+
+def load_node_model(run: Run) -> tuple[nn.NodeClassifier, data.NodeClassification]:
+    """The trained network of a run on a graph, ready to answer (`eval` mode, on the CPU), and its task.
+
+    Raises:
+        RecordError: the weights are missing, damaged, or not of this spec's network.
+        UserCodeError: the run trained a module that was given to `train`.
+        InputError: the run is on sequences, or its graph cannot be read.
+    """
+    _require_own_network(run)
+    if not isinstance(run.spec.model, GraphModelSpec):
+        raise InputError(f"run {run.name!r} learnt {run.spec.task_name}: it has no network of graph layers")
+    weights = run.weights()
+    task = build_task(run.spec)
+    assert isinstance(task, data.NodeClassification)
+    model = build_node_classifier(run.spec.model, task)
+    _load(run, model, weights)
+    return model.eval(), task
+
+
+def _require_own_network(run: Run) -> None:
     if run.result is not None and run.result.get("given_model"):
         raise UserCodeError(
             f"run {run.name!r} trained a module given to train(model=...): build that module and load run.weights()"
         )
-    if is_user_cell(spec.model.cell):
-        if cell is None:
-            raise UserCodeError(
-                f"run {run.name!r} was made with your own cell {spec.model.cell!r}: name it again (--cell), "
-                "so that no code is run only because a file on disk says so"
-            )
-        spec = replace(spec, model=replace(spec.model, cell=cell))
-    elif cell is not None and cell != spec.model.cell:
-        raise UserCodeError(f"run {run.name!r} was made with the cell {spec.model.cell!r}, not with {cell!r}")
-    weights = run.weights()
-    task = build_task(spec)
-    model = build_model(spec.model, task)
-    if spec.training.precision == "float64":
-        model = model.double()
+
+
+def _load(run: Run, model: torch.nn.Module, weights: Mapping[str, Tensor]) -> None:
+    if run.spec.training.precision == "float64":
+        model.double()
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
         detail = " ".join(line.strip() for line in str(error).splitlines()[1:2]) or _first_line(error)
         raise RecordError(f"the weights of run {run.name!r} are not of its spec's network: {detail}") from None
-    return model.eval(), task

@@ -12,7 +12,7 @@ import pytest
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("trian", "no command 'trian'; did you mean 'train'? commands: train, generate, report, runs"),
+        ("trian", "no command 'trian'; did you mean 'train'? commands: train, generate, report, graph, runs"),
         ("train palindrome", "no task 'palindrome'; did you mean 'palindromes'? tasks: palindromes, binary-"),
         ("train --steps 3", "no task is given before '--steps'; tasks: palindromes"),
         (
@@ -39,11 +39,41 @@ import pytest
         ("train palindromes --config absent.yaml", "no file 'absent.yaml'"),
         ("train text --source absent.txt", "no text file 'absent.txt'"),
         ("train text --source grimm", "fetching is switched off"),
+        ("train nodes --graph cora", "fetching is switched off"),
+        ("train nodes --graph corra", "no graph 'corra'; did you mean 'cora'? graphs: cora, citeseer"),
+        ("train nodes --graph absent.npz", "no file 'absent.npz' (.npz, .csv, .tsv, .txt)"),
+        ("train nodes --graph course-2020", "course-2020 has no labels to learn"),
+        ("train nodes --graph rmat:6", "rmat:6 has no labels to learn"),
+        ("train nodes --graph planted:many", "graph 'planted:many': nodes is 'many'; a whole number would do"),
+        ("train nodes --graph karate:3", "graph 'karate:3': nothing may follow its name"),
+        ("train nodes --graph karate --nodes n.csv", "graph 'karate' is registered and comes as it is"),
+        ("train nodes --graph karate --layer gnc", "no layer 'gnc'; did you mean 'gcn'? layers: gcn, gat, gatv2"),
+        ("train nodes --graph karate --heads 4", "heads is 4 but layer is 'gcn': it is an option of gat and gatv2"),
+        ("train nodes --graph karate --fanouts 5,x", "fanouts is '5,x': a number of neighbours for each layer"),
+        (
+            "train nodes --graph karate --batching neighbours --fanouts 5",
+            "fanouts is '5' but layers is 2: one number for each layer",
+        ),
+        ("train nodes --graph karate --features given", "karate has no features to use given"),
+        ("train nodes --graph karate --batching clusters", "50 parts of 34 nodes"),
+        ("train nodes --graph rmat:18:1 --features one-hot", "has no labels"),
+        ("train nodes --graph planted:30000 --features one-hot", "too many for one each (at most 20000)"),
+        ("train palindromes --decay first-layer", "decay is 'first-layer': it is for networks on graphs"),
+        ("graph", "GRAPH needs a value"),
+        ("graph A-B,B>C", "'B>C' is no edge; A-B, A->B, A<-B"),
+        ("graph course-2021", "no graph 'course-2021'; did you mean 'course-2020'?"),
+        ("graph absent.csv", "no file 'absent.csv'"),
+        ("graph course-2020 --from X", "no node 'X'"),
+        ("graph course-2020 --to E", "to 'E': from where? give both ends"),
+        ("graph course-2020 --hops 0 --from A", "hops is 0: 1 or more"),
+        ("graph course-2020 --attention absent.json", "no weights can be read from 'absent.json'"),
+        ("graph planted:500 --svg big.svg", "a picture shows at most 400 nodes; this graph has 500"),
+        ("graph planted:500 --attention random", "attention as a matrix is for at most 64 nodes"),
         ("generate", "RUN needs a value"),
         ("generate nobody", "no run 'nobody'"),
         ("report nobody", "no run 'nobody'"),
         ("report", "no runs in 'runs'"),
-        ("data fetch grim", "no text source 'grim'; did you mean 'grimm'?"),
+        ("data fetch grim", "no source 'grim'; did you mean 'grimm'?"),
         ("data lst", "no command 'lst'; did you mean 'list'? commands: list, fetch"),
         ("reproduce palindrom", "did you mean 'palindromes'?"),
         ("info --jsn", "no option '--jsn'; did you mean '--json'?"),
@@ -89,6 +119,43 @@ def test_a_wrong_config_costs_one_line(cli: Any, yaml: str, expected: str) -> No
 def test_an_unusable_text_costs_one_line(cli: Any, content: bytes, expected: str) -> None:
     Path("novel.txt").write_bytes(content)
     assert expected in cli("train", "text", "--source", "novel.txt").mistake
+
+
+EDGES, NODES = "source,target\na,b\nb,c\n", "node,label\na,x\nb,y\nc,x\n"
+
+
+@pytest.mark.parametrize(
+    ("edges", "nodes", "expected"),
+    [
+        ("from,to\na,b\n", NODES, "no column 'source'"),
+        ("source,target\na,b,c\n", NODES, "line 2 has 3 fields, the header 2"),
+        (EDGES, "name,label\na,x\n", "it needs one called node"),
+        (EDGES, "node,label\na,x\nb,y\n", "has node 'c', which 'nodes.csv' does not have"),
+        (EDGES, "node,label\na,x\nb,y\nc,x\nc,x\n", "has node 'c' twice"),
+        (EDGES, "node,size\na,1\nb,2\nc,3\n", "has no labels to learn"),
+        (EDGES, "node,label,split\na,x,train\nb,y,dev\nc,x,test\n", "has the split 'dev'"),
+        (EDGES, "node,label,split\na,x,train\nb,y,test\nc,x,test\n", "no labelled node to use for validation"),
+    ],
+)
+def test_an_unusable_graph_costs_one_line(cli: Any, edges: str, nodes: str, expected: str) -> None:
+    Path("edges.csv").write_text(edges)
+    Path("nodes.csv").write_text(nodes)
+    assert expected in cli("train", "nodes", "--graph", "edges.csv", "--nodes", "nodes.csv").mistake
+    assert not Path("runs").exists()
+
+
+def test_attention_of_the_wrong_size_costs_one_line(cli: Any) -> None:
+    Path("w.json").write_text('{"W": [[1, 2]], "a": [1, 2]}')
+    mistake = cli("graph", "A-B B-C", "--attention", "w.json").mistake
+    assert "h is [3, 3], and W [1, 1, 2] on this graph needs [3, 2]" in mistake
+
+
+def test_a_graph_too_large_for_memory_costs_one_line(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unrolled.data.graph_memory.available_bytes", lambda: 10**6)
+    mistake = cli("train", "nodes", "--graph", "planted:3000").mistake
+    assert "a full batch of 3000 nodes" in mistake
+    assert "GB" in mistake
+    assert "sampled neighbours or cluster batches would do" in mistake
 
 
 def test_a_folder_is_no_text(cli: Any) -> None:

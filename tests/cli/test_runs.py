@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import unrolled
+from unrolled.data import GRAPHS, SOURCES
 
 
 def test_no_runs(cli: Any) -> None:
@@ -49,10 +50,10 @@ def test_a_report_of_runs(cli: Any, quick: tuple[str, ...]) -> None:
     assert Path("report.html").is_file()
 
 
-def test_the_registered_texts(cli: Any) -> None:
+def test_the_registered_texts_and_graphs(cli: Any) -> None:
     people = cli("data", "list").out
     sources = json.loads(cli("data", "list", "--json").out)
-    assert [source["name"] for source in sources] == ["grimm", "grimm-2591", "sotu", "moby-dick"]
+    assert [source["name"] for source in sources] == [*SOURCES, *GRAPHS]
     for source in sources:
         assert source["name"] in people
         assert source["licence"] in people

@@ -11,14 +11,22 @@ import pytest
 from unrolled.experiments import CLAIMS, VERDICTS, ClaimResult, optimisers
 from unrolled.record import Run
 from unrolled.report import render_report
-from unrolled.spec import RunSpec, TextSpec
+from unrolled.spec import NodesSpec, RunSpec, TextSpec
 from unrolled.training import train
 
 
 def test_every_page_says_question_command_expectation_and_time() -> None:
-    from unrolled.experiments import binary_palindromes, gates, gradients, palindromes, text
+    from unrolled.experiments import (
+        binary_palindromes,
+        citations,
+        course_graphs,
+        gates,
+        gradients,
+        palindromes,
+        text,
+    )
 
-    pages = (palindromes, binary_palindromes, gradients, text, optimisers, gates)
+    pages = (palindromes, binary_palindromes, gradients, text, optimisers, gates, course_graphs, citations)
     assert [page.CLAIM for page in pages] == list(CLAIMS.values())
     for page in pages:
         assert page.__doc__ is not None
@@ -54,6 +62,8 @@ def test_from_specs_to_page(
     for place, spec in enumerate(claim.specs("quick", cells)):
         if isinstance(spec.task, TextSpec):
             spec = dataclasses.replace(spec, task=TextSpec(source=str(tale), window=8))
+        if isinstance(spec.task, NodesSpec):
+            spec = dataclasses.replace(spec, task=dataclasses.replace(spec.task, graph="karate", labelled=2))
         *_, last = train(shrink(spec), name=f"{name}-{place}", runs=tmp_path / "runs")
         assert last.run is not None
         runs.append(last.run)
@@ -64,8 +74,8 @@ def test_from_specs_to_page(
     names = {run.name for run in runs}
     shown = {source for figure in findings.figures for source in figure.sources}
     assert shown <= names
-    if joined and name not in ("text",):
-        assert any(run.name in shown for run in runs if run.spec.model.cell == own_cell)
+    if joined and name not in ("text", "course-graphs", "citations"):
+        assert any(run.name in shown for run in runs if run.spec.network == own_cell)
     result = ClaimResult(
         claim=name,
         budget="quick",

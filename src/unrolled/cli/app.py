@@ -12,9 +12,10 @@ COMMANDS = {
     "train": "Train a network on a task, and keep the run.",
     "generate": "Write text with a trained character model.",
     "report": "Draw runs into one HTML file.",
+    "graph": "Look at a graph: exact matrices, distances, attention.",
     "runs": "List the runs of a folder.",
     "reproduce": "Put every published number beside a measured one.",
-    "data": "List and fetch the registered texts.",
+    "data": "List and fetch the registered texts and graphs.",
     "info": "Show versions, kernels, devices and the cache.",
 }
 """Every command with its one line, in the order in which one meets them."""
@@ -34,6 +35,10 @@ Start here:
       A character model of any text file.
   unrolled generate novel --prompt "It was" --length 300 --temperature 0.5
       Let it write.
+  unrolled graph "A-B A-E A-F B-D C-D D-F"
+      A graph's matrices, exactly.
+  unrolled train nodes --graph cora
+      A graph network learns the topics of papers.
   unrolled reproduce --budget quick
       Every published number beside a measured one, in minutes.
 
@@ -64,6 +69,14 @@ Examples:
 
   unrolled report mine --out report.html
   unrolled report runs/mine runs/forgetful
+""",
+    "graph": """\
+Examples:
+
+  unrolled graph "A-B A-E A-F B-D C-D D-F" --from C --to E --hops 5
+  unrolled graph course-2019 --attention random --svg course-2019.svg
+  unrolled graph karate
+  unrolled graph edges.csv --json
 """,
     "runs": "",
     "reproduce": """\

@@ -1,34 +1,48 @@
-"""``unrolled data``: the texts that can be had by name."""
+"""``unrolled data``: the texts and graphs that can be had by name."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
     from unrolled.spec import RunSpec
 
-__all__ = ["announce", "announce_fetch", "app", "is_offline"]
+__all__ = ["announce", "announce_fetch", "app", "is_offline", "needed"]
 
 app = App(name="data", help_format="plaintext", help_epilogue="")
 
 
 @app.command(name="list")
 def list_sources(*, as_json: Annotated[bool, Parameter(name="--json", negative=())] = False) -> None:
-    """List the registered texts: what they are, how big, under which licence, and whether they are here.
+    """List the registered texts and graphs: what they are, how big, under which licence, and whether they are here.
 
     Args:
         as_json: as JSON, for programs.
     """
+    rows = [*_texts(), *_graphs()]
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    width = max(len(row["name"]) for row in rows)
+    for row in rows:
+        size = f", {_size(row['size_bytes'])}" if "size_bytes" in row else ""
+        print(f"{row['name']:<{width}}  {row['title']}{size}")
+        print(f"{'':<{width}}  {row['licence']}")
+        print(f"{'':<{width}}  {_whereabouts(row)}")
+
+
+def _texts() -> list[dict[str, Any]]:
     from unrolled.data.sources import SOURCES, cached
 
-    rows = [
+    return [
         {
             "name": source.name,
+            "kind": "text",
             "title": source.title,
             "size_bytes": source.size_bytes,
             "download_bytes": source.download_bytes,
@@ -39,49 +53,89 @@ def list_sources(*, as_json: Annotated[bool, Parameter(name="--json", negative=(
         }
         for source in SOURCES.values()
     ]
-    if as_json:
-        print(json.dumps(rows, indent=1))
-        return
-    width = max(len(source.name) for source in SOURCES.values())
-    for source in SOURCES.values():
-        path = cached(source.name)
-        here = (
-            f"here: {path}" if path else f"{_size(source.download_bytes)} to fetch: unrolled data fetch {source.name}"
-        )
-        print(f"{source.name:<{width}}  {source.title}, {_size(source.size_bytes)}")
-        print(f"{'':<{width}}  {source.licence}")
-        print(f"{'':<{width}}  {here}")
+
+
+def _graphs() -> list[dict[str, Any]]:
+    from unrolled.data import GRAPHS, graph_is_here
+
+    return [
+        {
+            "name": source.name,
+            "kind": "graph",
+            "title": source.title,
+            "download_bytes": source.download_bytes,
+            "licence": source.licence,
+            "where": source.where,
+            "path": str(source.archive()) if source.archive is not None and graph_is_here(source.name) else None,
+        }
+        for source in GRAPHS.values()
+    ]
+
+
+def _whereabouts(row: dict[str, Any]) -> str:
+    if row["path"] is not None:
+        return f"here: {row['path']}"
+    if row["download_bytes"] == 0:
+        return f"made on the spot: unrolled graph {row['name']}"
+    return f"{_size(row['download_bytes'])} to fetch: unrolled data fetch {row['name']}"
 
 
 @app.command
 def fetch(*names: str) -> None:
-    """Fetch registered texts into the cache, verify them, and print where they lie.
+    """Fetch registered texts and graphs into the cache, verify them, and print where they lie.
 
     Args:
         names: which ones (default: grimm).
     """
-    from unrolled.data import sources
+    from unrolled.data import GRAPHS, is_graph_name, read_graph, sources
+    from unrolled.errors import UnknownName
 
     for name in names or ("grimm",):
+        if name not in sources.SOURCES and not is_graph_name(name):
+            raise UnknownName("source", name, [*sources.SOURCES, *GRAPHS])
+    for name in names or ("grimm",):
         announce(name)
-        print(sources.fetch(name))
+        if not is_graph_name(name):
+            print(sources.fetch(name))
+            continue
+        source = GRAPHS[name.partition(":")[0]]
+        if source.archive is None:
+            print(f"{name} is made on the spot: nothing to fetch")
+            continue
+        read_graph(name)
+        print(source.archive())
 
 
 def announce(name: str) -> None:
-    """Say on stderr that a registered text is about to be fetched, if it is not in the cache."""
+    """Say on stderr that a registered text or graph is about to be fetched, if it is not in the cache."""
+    from unrolled.data import GRAPHS, graph_is_here, is_graph_name
     from unrolled.data.sources import SOURCES, cached
 
-    if name in SOURCES and cached(name) is None and not is_offline():
-        megabytes = _size(SOURCES[name].download_bytes)
-        print(f"fetching {name} ({megabytes}, once): {SOURCES[name].where}", file=sys.stderr)
+    if is_offline():
+        return
+    if name in SOURCES and cached(name) is None:
+        source: Any = SOURCES[name]
+    elif is_graph_name(name) and not graph_is_here(name):
+        source = GRAPHS[name.partition(":")[0]]
+    else:
+        return
+    print(f"fetching {name} ({_size(source.download_bytes)}, once): {source.where}", file=sys.stderr)
 
 
 def announce_fetch(spec: RunSpec) -> None:
-    """`announce` the text that a spec needs."""
-    from unrolled.spec import TextSpec
+    """`announce` the text or graph that a spec needs."""
+    name = needed(spec)
+    if name is not None:
+        announce(name)
+
+
+def needed(spec: RunSpec) -> str | None:
+    """The text or graph that a spec needs, or None where its task is drawn."""
+    from unrolled.spec import NodesSpec, TextSpec
 
     if isinstance(spec.task, TextSpec):
-        announce(spec.task.source)
+        return spec.task.source
+    return spec.task.graph if isinstance(spec.task, NodesSpec) else None
 
 
 def is_offline() -> bool:

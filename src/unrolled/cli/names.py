@@ -7,11 +7,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from unrolled.data import is_graph_name
 from unrolled.errors import RecordError
 from unrolled.record import open_run
 from unrolled.spec import (
     BaumSweetSpec,
     BinaryPalindromesSpec,
+    NodesSpec,
     PalindromesSpec,
     RandomCombinationsSpec,
     RunSpec,
@@ -24,8 +26,8 @@ __all__ = ["default_name", "free_name", "name_to_resume"]
 
 def default_name(spec: RunSpec) -> str:
     """What a run is called when its user does not care: ``palindromes-lstm-10-seed5``."""
-    cell = spec.model.cell.rpartition(":")[2] if is_user_cell(spec.model.cell) else spec.model.cell
-    return "-".join([spec.task_name, _slug(cell), _slug(_size(spec)), f"seed{spec.training.seed}"])
+    network = spec.network.rpartition(":")[2] if is_user_cell(spec.network) else spec.network
+    return "-".join([spec.task_name, _slug(network), _slug(_size(spec)), f"seed{spec.training.seed}"])
 
 
 def free_name(spec: RunSpec, runs: Path) -> str:
@@ -72,6 +74,8 @@ def _size(spec: RunSpec) -> str:
             return str(size)
         case TextSpec(source=source):
             return Path(source).stem
+        case NodesSpec(graph=graph):
+            return graph if is_graph_name(graph) else Path(graph).stem
 
 
 def _slug(word: str) -> str:

@@ -37,6 +37,17 @@ def figures(progress: Progress, spec: RunSpec) -> str:
     return "  ".join(parts)
 
 
+SPARSE_LINES = 20
+"""Evaluations to a lasting line, where every step is evaluated."""
+
+
+def is_lasting(progress: Progress, spec: RunSpec) -> bool:
+    """Whether an evaluation is worth a line that stays."""
+    if progress.evaluation is None:
+        return False
+    return spec.training.evaluate_every > 1 or progress.stopped is not None or progress.step % SPARSE_LINES == 0
+
+
 class Display:
     """Where progress goes: a bar that is redrawn in a terminal, plain lines anywhere else."""
 
@@ -69,7 +80,7 @@ class Display:
             figures=figures(progress, self._spec),
         )
         self._sample = progress.sample or self._sample
-        if progress.evaluation is None:
+        if not is_lasting(progress, self._spec):
             return
         width = len(str(progress.steps))
         line = f"step {progress.step:>{width}}/{progress.steps}  {figures(progress, self._spec)}"

@@ -97,14 +97,12 @@ def _processors() -> int:
 
 
 def _announce_fetches(claims: Sequence[Claim], budget: Budget, cells: tuple[str, ...]) -> None:
-    from unrolled.cli.data import announce
-    from unrolled.spec import TextSpec
+    from unrolled.cli.data import announce, needed
 
     sources: set[str] = set()
     for claim in claims:
         with contextlib.suppress(UnrolledError):  # reproduce will say so, claim by claim
-            tasks = [spec.task for spec in claim.specs(budget, cells)]
-            sources |= {task.source for task in tasks if isinstance(task, TextSpec)}
+            sources |= {name for spec in claim.specs(budget, cells) if (name := needed(spec)) is not None}
     for source in sorted(sources):
         announce(source)
 

@@ -63,7 +63,7 @@ def _row(run: Run) -> dict[str, Any]:
         "path": str(run.path),
         "status": run.status,
         "task": run.spec.task_name,
-        "cell": run.spec.model.cell,
+        "cell": run.spec.network,
         "seed": run.spec.training.seed,
         "identity": run.spec.identity(),
         "steps": result.get("steps", metrics[-1]["step"] if metrics else 0),

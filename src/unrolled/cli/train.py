@@ -22,13 +22,18 @@ from unrolled.cli.progress import Display
 from unrolled.cli.verdict import verdict
 from unrolled.errors import SpecError, UnknownName, UserCodeError
 from unrolled.record import open_run
-from unrolled.spec import TASKS, RunSpec, TextSpec, build_task, is_user_cell, parse, read_yaml, resolve
+from unrolled.spec import LAYERS, TASKS, RunSpec, TextSpec, build_task, parse, read_yaml, resolve
 
 __all__ = ["app"]
 
 INTERRUPTED = 130
 
-_TEXT_OPTIONS = {"source", "encoding", "keep_bom", "keep_licence"}
+_HASHED = {
+    "text_sha256": {"source", "encoding", "keep_bom", "keep_licence"},
+    "graph_sha256": {"graph", "nodes", "directed"},
+    "cell_sha256": {"cell"},
+}
+"""Which options a hash in a spec is about."""
 
 _EXAMPLES = """\
 Examples:
@@ -41,6 +46,21 @@ Examples:
   unrolled train palindromes --cell path/to/file.py:MyCell
       A cell of your own.
   unrolled train text --source my-novel.txt --steps 2000
+  unrolled train nodes --graph cora --layer gat
+"""
+
+_NODES_EXAMPLES = """\
+Defaults shown are those of --layer gcn. The other layers' own:
+
+{papers}
+
+Examples:
+
+  unrolled train nodes --graph cora
+  unrolled train nodes --graph karate --labelled 1 --steps 100
+  unrolled train nodes --graph edges.csv --nodes nodes.csv --layer sage
+  unrolled train nodes --graph planted:200000 --layer sage --batching neighbours --fanouts 15,10
+  unrolled train nodes --graph planted:200000 --batching clusters --parts 200 --batch 4
 """
 
 app = App(name="train", help_epilogue=_EXAMPLES, help_format="plaintext", group_commands=Group("Tasks"))
@@ -91,8 +111,22 @@ def _command(task: str) -> Callable[..., int]:
     return command
 
 
+def _epilogue(task: str) -> str | None:
+    """What the help of a task says at its end."""
+    if task != "nodes":
+        return None
+    papers = {name: {**entry.model, **entry.training} for name, entry in LAYERS.items()}
+    lines = [
+        f"  {name} ({LAYERS[name].source}): "
+        + ", ".join(f"{key.replace('_', '-')} {value}" for key, value in own.items())
+        for name, own in papers.items()
+        if own
+    ]
+    return _NODES_EXAMPLES.format(papers="\n".join(lines))
+
+
 for _position, _task in enumerate(TASKS):
-    app.command(_command(_task), name=_task, sort_key=_position)
+    app.command(_command(_task), name=_task, sort_key=_position, help_epilogue=_epilogue(_task))
 
 
 def _train(
@@ -123,9 +157,9 @@ def _requested(task: str, given: Mapping[str, Any], config: Path | None, to_resu
     elif to_resume is not None and (to_resume / "spec.yaml").is_file():
         saved = open_run(to_resume).spec
         below = saved.to_mapping()
-        if is_user_cell(saved.model.cell) and "cell" not in given:
+        if saved.user_cell is not None and "cell" not in given:
             raise UserCodeError(
-                f"run {to_resume.name!r} was made with a cell of your own: give --cell {saved.model.cell} "
+                f"run {to_resume.name!r} was made with a cell of your own: give --cell {saved.user_cell} "
                 "again, so that no code is run only because a file on disk says so"
             )
         parse(below, task=task)
@@ -136,11 +170,9 @@ def _requested(task: str, given: Mapping[str, Any], config: Path | None, to_resu
 
 
 def _without_stale_hashes(below: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Another text or cell on the command line makes the hash in the file void."""
+    """Another text, graph or cell on the command line makes the hash in the file void."""
     changed = {key for key in given if key in below and below[key] != given[key]}
-    void = {"text_sha256"} if changed & _TEXT_OPTIONS else set()
-    void |= {"cell_sha256"} if "cell" in changed else set()
-    return {key: value for key, value in below.items() if key not in void}
+    return {key: value for key, value in below.items() if not changed & _HASHED.get(key, set())}
 
 
 def _follow(spec: RunSpec, name: str, runs: Path, resume: bool, display: Display) -> training.Progress | None:
@@ -160,8 +192,8 @@ def _how_to_resume(spec: RunSpec, name: str, runs: Path, final: training.Progres
     words = ["unrolled", "train", spec.task_name, "--name", name, "--resume"]
     if runs != Path("runs"):
         words += ["--runs", str(runs)]
-    if is_user_cell(spec.model.cell):
-        words += ["--cell", spec.model.cell]
+    if spec.user_cell is not None:
+        words += ["--cell", spec.user_cell]
     step = final.step if final is not None else 0
     return f"stopped at step {step} of {spec.training.steps}; go on with: {shlex.join(words)}"
 

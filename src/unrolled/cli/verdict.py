@@ -14,12 +14,15 @@ _WHY = {
     "perfect": "every batch was right: ",
     "plateau": "stopped on a plateau: ",
     "report-a": "stopped by report A's rule: ",
+    "validation": "stopped, as validation got no better: ",
 }
 
 
-def verdict(final: Progress, task: data.Task) -> str:
+def verdict(final: Progress, task: data.Question) -> str:
     """The result on unseen data beside the best that needs no network."""
     why = _WHY.get(final.stopped or "", "")
+    if final.test is not None:
+        return f"{why}{_of_test(final, task)}"
     if final.evaluation is None:
         return f"{why}loss {final.loss_nats:.4f} after {final.step} steps"
     if isinstance(task, data.NextCharacter):
@@ -27,7 +30,18 @@ def verdict(final: Progress, task: data.Task) -> str:
     return f"{why}{_of_answers(final.evaluation, task)} after {final.step} steps"
 
 
-def _of_answers(evaluation: Evaluation, task: data.Task) -> str:
+def _of_test(final: Progress, task: data.Question) -> str:
+    assert final.test is not None
+    evaluation = final.evaluation
+    validation = "" if evaluation is None else f", {evaluation.accuracy:.1%} of {evaluation.count} for validation"
+    return (
+        f"{final.test.accuracy:.1%} of {final.test.count} test nodes right{validation} "
+        f"(chance {task.chance:.1%}, best constant answer {task.majority:.1%}) "
+        f"after {final.step} steps, with the weights of step {final.weights_of_step}"
+    )
+
+
+def _of_answers(evaluation: Evaluation, task: data.Question) -> str:
     word = "solved" if evaluation.solved else "not solved"
     return (
         f"{word}: {evaluation.accuracy:.1%} of {evaluation.count} unseen sequences right "

@@ -1,4 +1,4 @@
-"""Tasks that draw batches, and texts that are fetched, verified and cached."""
+"""Tasks that draw batches; texts and graphs that are fetched, verified and cached."""
 
 from __future__ import annotations
 
@@ -10,17 +10,29 @@ from unrolled.data.citation import CITATION_GRAPHS, citation_graph
 from unrolled.data.combinations import RandomCombinations
 from unrolled.data.corpus import Corpus
 from unrolled.data.graph_memory import check_full_batch, full_batch_bytes, mapped_features
+from unrolled.data.graph_sources import (
+    GRAPHS,
+    GraphSource,
+    graph_is_here,
+    graph_or_text,
+    graph_sha256,
+    is_graph_name,
+    read_graph,
+)
 from unrolled.data.graphs import course_2019, course_2020, karate_club, planted_partition, rmat
 from unrolled.data.neighbours import NeighbourSampler, Sample
 from unrolled.data.next_character import NextCharacter
+from unrolled.data.node_classification import NodeBatch, NodeClassification, split_nodes
 from unrolled.data.palindromes import DecimalPalindromes
 from unrolled.data.partition import cluster_batches, edge_cut, partition
+from unrolled.data.question import Question
 from unrolled.data.sources import SOURCES, Source, cached, fetch, read_corpus, read_text
 from unrolled.data.task import Batch, Task
 from unrolled.data.vocabulary import Vocabulary
 
 __all__ = [
     "CITATION_GRAPHS",
+    "GRAPHS",
     "SOURCES",
     "TASK_CLASSES",
     "Batch",
@@ -28,8 +40,12 @@ __all__ = [
     "BinaryPalindromes",
     "Corpus",
     "DecimalPalindromes",
+    "GraphSource",
     "NeighbourSampler",
     "NextCharacter",
+    "NodeBatch",
+    "NodeClassification",
+    "Question",
     "RandomCombinations",
     "Sample",
     "Source",
@@ -44,13 +60,19 @@ __all__ = [
     "edge_cut",
     "fetch",
     "full_batch_bytes",
+    "graph_is_here",
+    "graph_or_text",
+    "graph_sha256",
+    "is_graph_name",
     "karate_club",
     "mapped_features",
     "partition",
     "planted_partition",
     "read_corpus",
+    "read_graph",
     "read_text",
     "rmat",
+    "split_nodes",
 ]
 
 TASK_CLASSES: Final[dict[str, type[Task]]] = {

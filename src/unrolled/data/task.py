@@ -6,12 +6,12 @@ T time and B batch, time first.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Generator, Tensor
 
+from unrolled.data.question import Question
 from unrolled.errors import SpecError
 
 __all__ = ["Batch", "Task", "require_whole_number"]
@@ -31,15 +31,12 @@ class Batch:
     targets: Tensor
 
 
-class Task(ABC):
+class Task(Question):
     """A distribution over sequences with an answer.
 
     A task holds its parameters only: all randomness comes from the generator given to `sample`, so one seed
     gives one stream of batches.
     """
-
-    name: ClassVar[str]
-    """The task's name in the tables and on the command line."""
 
     @property
     @abstractmethod
@@ -48,23 +45,8 @@ class Task(ABC):
 
     @property
     @abstractmethod
-    def classes(self) -> int:
-        """How many different answers there are."""
-
-    @property
-    @abstractmethod
     def steps(self) -> int:
         """T, the length of every input sequence."""
-
-    @property
-    def chance(self) -> float:
-        """Accuracy of an answer drawn uniformly from the classes."""
-        return 1 / self.classes
-
-    @property
-    @abstractmethod
-    def majority(self) -> float:
-        """Accuracy of the best constant answer: what a model that has understood nothing can reach."""
 
     @abstractmethod
     def sample(self, batch: int, generator: Generator) -> Batch:
@@ -74,10 +56,6 @@ class Task(ABC):
             batch: B.
             generator: a CPU generator; it is advanced, so the next call draws other sequences.
         """
-
-    @abstractmethod
-    def describe(self) -> str:
-        """What goes in, what is asked and what guessing scores, in one line."""
 
 
 def require_whole_number(task: str, parameter: str, value: object, least: int, most: int | None = None) -> None:

@@ -107,7 +107,7 @@ def measure(runs: Sequence[Run], budget: Budget, cells: tuple[str, ...]) -> Find
 def _at(runs: Sequence[Run], cell: str, length: int) -> list[Run]:
     def here(run: Run) -> bool:
         task = run.spec.task
-        return isinstance(task, BinaryPalindromesSpec) and task.length == length and run.spec.model.cell == cell
+        return isinstance(task, BinaryPalindromesSpec) and task.length == length and run.spec.network == cell
 
     return choose(runs, here)
 

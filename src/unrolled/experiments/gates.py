@@ -49,7 +49,7 @@ def measure(runs: Sequence[Run], budget: Budget, cells: tuple[str, ...]) -> Find
     rows = _count_rows()
     traces = [(run, _trace(run, cells)) for cell in dict.fromkeys((CELL, *cells)) for run in _at(runs, cell)]
     agree = all(row.verdict == "reproduced" for row in rows)
-    lstm = next((found for run, found in traces if run.spec.model.cell == CELL), None)
+    lstm = next((found for run, found in traces if run.spec.network == CELL), None)
     gates = (
         " While it reads a palindrome the trained LSTM keeps "
         f"{decimal(mean(lstm.gates['forget_gate'].mean))} of its "
@@ -69,7 +69,7 @@ def measure(runs: Sequence[Run], budget: Budget, cells: tuple[str, ...]) -> Find
 
 def _at(runs: Sequence[Run], cell: str) -> list[Run]:
     def here(run: Run) -> bool:
-        task, model = run.spec.task, run.spec.model
+        task, model = run.spec.task, run.spec.recurrent
         return (
             isinstance(task, PalindromesSpec)
             and task.length == LENGTH
@@ -141,7 +141,7 @@ def _trace(run: Run, cells: tuple[str, ...]) -> GateTrace:
 
 
 def _figures(run: Run, trace: GateTrace) -> tuple[Figure, ...]:
-    name = cell_name(run.spec.model.cell)
+    name = cell_name(run.spec.network)
     ticks = tuple((float(place), symbol) for place, symbol in enumerate(trace.symbols))
     settings = f"digits read: {' '.join(trace.symbols)}\ndrawn with seed: {DRAW}\nlayer: {trace.layer}"
     seed = run.spec.training.seed

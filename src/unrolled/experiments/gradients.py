@@ -274,7 +274,7 @@ def _trained_figures(
             name = cell_name(cell)
             model, _ = load_model(run, cell=named_cell(run, cells))
             torch.manual_seed(SEED)
-            before = build_model(run.spec.model, task, torch.Generator().manual_seed(SEED))
+            before = build_model(run.spec.recurrent, task, torch.Generator().manual_seed(SEED))
             for is_trained, net in ((False, before), (True, model)):
                 state = "trained" if is_trained else "untrained"
                 for field, norms in _Flow.of(net, batch).gradients.norms.items():
@@ -297,7 +297,7 @@ def _trained_figures(
 
 def _trained(runs: Sequence[Run], cell: str) -> list[Run]:
     def here(run: Run) -> bool:
-        task, model = run.spec.task, run.spec.model
+        task, model = run.spec.task, run.spec.recurrent
         return (
             isinstance(task, PalindromesSpec)
             and task.length == TRAINED_LENGTH

@@ -118,7 +118,7 @@ Paths = dict[tuple[str, float | None], valley.Descent]
 
 def _at(runs: Sequence[Run], optimiser: str, clip: float | None, cell: str = CELL) -> list[Run]:
     def here(run: Run) -> bool:
-        training, model = run.spec.training, run.spec.model
+        training, model = run.spec.training, run.spec.recurrent
         return (
             isinstance(run.spec.task, PalindromesSpec)
             and run.spec.task.length == LENGTH

@@ -149,8 +149,8 @@ def named_cell(run: Run, cells: Sequence[str]) -> str | None:
     Raises:
         UserCodeError: the run is of a user's cell that was not named.
     """
-    cell = run.spec.model.cell
-    if ".py:" not in cell:
+    cell = run.spec.user_cell
+    if cell is None:
         return None
     if cell not in cells:
         raise UserCodeError(f"run {run.name!r} was made with {cell!r}: name it again with --cell")

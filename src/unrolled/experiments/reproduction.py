@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from unrolled.data import Task
+from unrolled.data import Question
 from unrolled.errors import RecordError, SpecError, UnknownName, UnrolledError
 from unrolled.experiments.claim import Budget, Claim, ClaimResult, read_result, result_path, write_result
 from unrolled.experiments.events import (
@@ -31,6 +31,7 @@ from unrolled.experiments.table import CLAIMS
 from unrolled.record import Run, list_runs
 from unrolled.spec import (
     BinaryPalindromesSpec,
+    NodesSpec,
     PalindromesSpec,
     RunSpec,
     TextSpec,
@@ -77,7 +78,7 @@ def reproduce(
             raise UnknownName("claim", name, CLAIMS)
     joining = tuple(dict.fromkeys(cells))
     for cell in joining:
-        build_layer(default_spec("palindromes", cell=cell, hidden=8).model, 10)
+        build_layer(default_spec("palindromes", cell=cell, hidden=8).recurrent, 10)
     return _reproduce([CLAIMS[name] for name in dict.fromkeys(names or CLAIMS)], budget, Path(runs), workers, joining)
 
 
@@ -142,7 +143,7 @@ def _reproduce(
 
 def _resolved(specs: Sequence[RunSpec]) -> tuple[RunSpec, ...]:
     """The specs with the hashes of what they name, each text read once."""
-    tasks: dict[object, Task] = {}
+    tasks: dict[object, Question] = {}
     for spec in specs:
         if spec.task not in tasks:
             tasks[spec.task] = build_task(spec)
@@ -177,9 +178,15 @@ def _queue(opened: Sequence[_Open]) -> list[RunSpec]:
     return list({spec.identity(): spec for spec in ordered}.values())
 
 
+_NODE_WORK = 100_000
+"""What a step on the nodes of a citation graph costs for each of its features, in the units of `_cost`."""
+
+
 def _cost(spec: RunSpec) -> float:
     """How long a run may take, in units that only compare, as if it did not stop early."""
     task = spec.task
+    if isinstance(task, NodesSpec):
+        return float(spec.training.steps * spec.on_graph.hidden * spec.on_graph.heads * _NODE_WORK)
     symbols = 10
     if isinstance(task, TextSpec):
         symbols = task.window
@@ -187,7 +194,7 @@ def _cost(spec: RunSpec) -> float:
         symbols = task.length
     elif isinstance(task, BinaryPalindromesSpec):
         symbols = 4 * task.length
-    gates = 1 if spec.model.cell == "rnn" else 4
+    gates = 1 if spec.network == "rnn" else 4
     work = gates * spec.model.layers * spec.model.hidden * spec.training.batch
     return float(spec.training.steps * symbols * work)
 
@@ -198,7 +205,7 @@ def _take(each: _Open, spec: RunSpec, told: Run | Failure) -> None:
         if told.status == "diverged":
             each.failed.append(f"{told.name} diverged after {(told.result or {}).get('steps', '?')} steps")
     else:
-        each.failed.append(f"{spec.task_name}, {spec.model.cell}, seed {spec.training.seed}: {told.error}")
+        each.failed.append(f"{spec.task_name}, {spec.network}, seed {spec.training.seed}: {told.error}")
 
 
 def _measured(

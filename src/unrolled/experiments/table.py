@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from unrolled.experiments import binary_palindromes, gates, gradients, optimisers, palindromes, text
+from unrolled.experiments import (
+    binary_palindromes,
+    citations,
+    course_graphs,
+    gates,
+    gradients,
+    optimisers,
+    palindromes,
+    text,
+)
 from unrolled.experiments.claim import Claim
 
 __all__ = ["CLAIMS"]
@@ -18,6 +27,8 @@ CLAIMS: Mapping[str, Claim] = {
         text.CLAIM,
         optimisers.CLAIM,
         gates.CLAIM,
+        course_graphs.CLAIM,
+        citations.CLAIM,
     )
 }
 """Every claim by the name that the command line uses, in the order of the report."""

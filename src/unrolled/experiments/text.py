@@ -107,7 +107,7 @@ def specs(budget: Budget, cells: tuple[str, ...]) -> tuple[RunSpec, ...]:
 def measure(runs: Sequence[Run], budget: Budget, cells: tuple[str, ...]) -> Findings:
     """The network beside n-grams, and what it writes."""
     found = choose(runs, lambda run: isinstance(run.spec.task, TextSpec))
-    own = next((run for run in found if run.spec.model.cell == CELL), None)
+    own = next((run for run in found if run.spec.network == CELL), None)
     if own is None:
         return Findings("The network was not trained, so nothing can be said.", _missing_rows())
     model, task = load_model(own)
@@ -301,16 +301,16 @@ def _missing_rows() -> tuple[Row, ...]:
 
 
 def _accuracy_figure(runs: Sequence[Run], book: _Book) -> Figure:
-    tones = cell_tones((run.spec.model.cell for run in runs), first=(CELL,))
+    tones = cell_tones((run.spec.network for run in runs), first=(CELL,))
     curves: list[Curve] = []
     for run in runs:
-        name, tone = cell_name(run.spec.model.cell), 3 * tones[run.spec.model.cell]
+        name, tone = cell_name(run.spec.network), 3 * tones[run.spec.network]
         curves += [
             Curve(f"{name}, training text", *series(run, "train", "accuracy"), "dashed", tone),
             Curve(f"{name}, held out, state carried on", *evaluations(run, "carried_accuracy"), "line", tone + 1),
             Curve(f"{name}, held out, zero state", *evaluations(run), "line", tone + 2),
         ]
-    if any(run.spec.model.cell == CELL for run in runs):
+    if any(run.spec.network == CELL for run in runs):
         steps = max(run.spec.training.steps for run in runs)
         shown = {step: value for step, value in PUBLISHED_AT.items() if step <= steps}
         places, values = tuple(map(float, shown)), tuple(shown.values())
@@ -329,10 +329,10 @@ def _accuracy_figure(runs: Sequence[Run], book: _Book) -> Figure:
 
 
 def _bits_figure(runs: Sequence[Run], book: _Book) -> Figure:
-    tones = cell_tones((run.spec.model.cell for run in runs), first=(CELL,))
+    tones = cell_tones((run.spec.network for run in runs), first=(CELL,))
     curves: list[Curve] = []
     for run in runs:
-        name, tone = cell_name(run.spec.model.cell), 3 * tones[run.spec.model.cell]
+        name, tone = cell_name(run.spec.network), 3 * tones[run.spec.network]
         for key, words, offset in (
             ("carried_loss_nats", "state carried on", 1),
             ("loss_nats", "zero state", 2),
@@ -390,7 +390,7 @@ def _order_table(run: Run, book: _Book) -> Table:
 def _own_table(runs: Sequence[Run], cells: tuple[str, ...]) -> tuple[Table, ...]:
     rows = tuple(
         (
-            cell_name(run.spec.model.cell),
+            cell_name(run.spec.network),
             decimal(_last(run, "accuracy"), 3),
             decimal(_last(run, "carried_accuracy"), 3),
             f"{_last(run, 'carried_loss_nats') / math.log(2):.3f}",

@@ -1,7 +1,10 @@
-"""Modules to import: recurrent layers in torch.nn's place, a wrapper for your own cell, and two models.
+"""Modules to import: recurrent layers in torch.nn's place, a wrapper for your own cell, graph layers, and models.
 
-A new cell is one file here, one equation in `kernels/reference/`, and one line in `CELL_LAYERS`.
+A new cell is one file here, one equation in `kernels/reference/`, and one line in `CELL_LAYERS`; a new graph layer the
+same with a line in `GRAPH_LAYERS`, and in `unrolled.spec.LAYERS` how it is trained.
 """
+
+import torch
 
 from unrolled.graph import Graph
 from unrolled.kernels.reference.cell import Hidden, HiddenMemory
@@ -23,6 +26,7 @@ from unrolled.nn.initialisers import INITIALISERS, initialise
 from unrolled.nn.layer import RecurrentLayer
 from unrolled.nn.lstm import LSTM
 from unrolled.nn.message_passing import Edge, MessagePassing, pass_messages
+from unrolled.nn.node_classifier import ACTIVATIONS, NodeClassifier
 from unrolled.nn.observation import Observation, Trace
 from unrolled.nn.peephole import PeepholeLSTM
 from unrolled.nn.recurrent import Recurrent
@@ -32,8 +36,10 @@ from unrolled.nn.spectral_conv import SpectralConv
 from unrolled.nn.user_cell import load_user_cell, load_user_layer, user_cell_sha256
 
 __all__ = [
+    "ACTIVATIONS",
     "CELL_LAYERS",
     "CODINGS",
+    "GRAPH_LAYERS",
     "GRU",
     "INITIALISERS",
     "LSTM",
@@ -51,6 +57,7 @@ __all__ = [
     "Hidden",
     "HiddenMemory",
     "MessagePassing",
+    "NodeClassifier",
     "Observation",
     "ParameterCount",
     "PeepholeLSTM",
@@ -77,4 +84,12 @@ CELL_LAYERS: dict[str, type[CellLayer]] = {
     "lstm": LSTM,
     "peephole": PeepholeLSTM,
     "full-peephole": FullPeepholeLSTM,
+}
+
+GRAPH_LAYERS: dict[str, type[torch.nn.Module]] = {
+    "gcn": GCNConv,
+    "gat": GATConv,
+    "gatv2": GATv2Conv,
+    "sage": SAGEConv,
+    "cheb": ChebConv,
 }

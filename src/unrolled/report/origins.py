@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from unrolled.record import Run
-from unrolled.spec import RunSpec, TextSpec, dump_yaml
+from unrolled.spec import NodesSpec, RunSpec, TextSpec, dump_yaml
 
 __all__ = ["Origin", "SpecView", "describe", "origin"]
 
@@ -56,7 +56,9 @@ def _view(group: list[RunSpec]) -> SpecView:
 
 def describe(spec: RunSpec) -> str:
     """A spec in one line: task, network, training; the seed left out."""
-    task, model, training = spec.task, spec.model, spec.training
+    if isinstance(spec.task, NodesSpec):
+        return _describe_nodes(spec, spec.task)
+    task, model, training = spec.task, spec.recurrent, spec.training
     if isinstance(task, TextSpec):
         what = f"text {task.source}, window {task.window}"
     else:
@@ -70,4 +72,20 @@ def describe(spec: RunSpec) -> str:
         f"{what}; {both}{stacked}{model.cell} {model.hidden}, {model.input}{drawn}; "
         f"{training.optimiser} {training.learning_rate:g}, batch {training.batch}, {training.steps} steps, "
         f"{clip}"
+    )
+
+
+def _describe_nodes(spec: RunSpec, task: NodesSpec) -> str:
+    model, training = spec.on_graph, spec.training
+    heads = f"{model.heads} × " if model.heads > 1 else ""
+    hops = f", {model.hops} hops a layer" if model.hops > 1 else ""
+    batching = {
+        "full": "full batch",
+        "neighbours": f"{training.batch} nodes with {task.fanouts} neighbours",
+        "clusters": f"{training.batch} of {task.parts} clusters",
+    }[task.batching]
+    return (
+        f"nodes of {task.graph}, {task.setting}; {model.layers} × {model.layer} {heads}{model.hidden}{hops}, "
+        f"dropout {model.dropout:g}; {training.optimiser} {training.learning_rate:g}, weight decay "
+        f"{training.weight_decay:g} ({training.decay}), {batching}, {training.steps} steps"
     )

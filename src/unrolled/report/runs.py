@@ -52,8 +52,9 @@ def outcome(run: Run) -> str:
         reached = max((int(line["step"]) for line in run.metrics()), default=0)
         return f"Not finished: {reached} of {run.spec.training.steps} steps are on record."
     steps = f"{run.result['steps']:,} steps".replace(",", " ")
-    accuracy = _evaluated(run).get("accuracy")
-    reached_words = f", accuracy {accuracy:.3f} on fresh or held-out data" if accuracy is not None else ""
+    accuracy, tested = _evaluated(run).get("accuracy"), _tested(run).get("accuracy")
+    reached_words = f", accuracy {accuracy:.3f} on {_unseen(run)}" if accuracy is not None else ""
+    reached_words += f" and {tested:.3f} on test data" if tested is not None else ""
     if run.result["stopped"] == "diverged":
         return f"Diverged after {steps}: the last good weights are kept{reached_words}."
     how = {
@@ -62,6 +63,7 @@ def outcome(run: Run) -> str:
         "perfect": "Every answer right after",
         "plateau": "Stopped at a plateau after",
         "report-a": "Stopped by report A's rule after",
+        "validation": "Stopped, as validation got no better, after",
     }.get(str(run.result["stopped"]), "Ended after")
     return f"{how} {steps}{reached_words}."
 
@@ -117,6 +119,15 @@ def _evaluated(run: Run) -> Mapping[str, Any]:
     return (run.result or {}).get("evaluation") or {}
 
 
+def _tested(run: Run) -> Mapping[str, Any]:
+    """The evaluation on test data of a finished run, empty where there is none."""
+    return (run.result or {}).get("test") or {}
+
+
+def _unseen(run: Run) -> str:
+    return "validation data" if run.spec.task_name == "nodes" else "fresh or held-out data"
+
+
 _WORDS = {
     "accuracy": "accuracy",
     "loss_nats": "loss (nats)",
@@ -135,6 +146,10 @@ def _evaluation(run: Run) -> Table | None:
             (_WORDS[key].replace("loss", "bits per character").replace(" (nats)", ""), f"{value:.4f}")
             for key, value in bits
         ]
+    rows += [
+        (f"{_WORDS[key]}, test", f"{value:.4f}" if isinstance(value, float) else str(value))
+        for key, value in _tested(run).items()
+    ]
     return Table("Last evaluation", ("Quantity", "Value"), tuple(rows)) if rows else None
 
 
@@ -146,7 +161,7 @@ def _curves(runs: Sequence[Run]) -> tuple[Figure, ...]:
     ):
         curves = []
         for index, run in enumerate(runs):
-            label = run.name if len(runs) > 1 else "fresh or held-out data"
+            label = run.name if len(runs) > 1 else _unseen(run)
             trained, evaluated = series(run, "train", key), series(run, "evaluation", key)
             if len(runs) == 1 and trained[0]:
                 curves.append(Curve("training batches", *trained, style="dashed", tone=5))
@@ -169,7 +184,9 @@ def _curves(runs: Sequence[Run]) -> tuple[Figure, ...]:
 
 def _levels(runs: Sequence[Run]) -> tuple[tuple[float, str], ...]:
     """Chance and the best constant answer, where all runs share them and no text has to be read for it."""
-    if len({run.spec.task for run in runs}) != 1 or runs[0].spec.task_name == "text":
+    if len(runs) == 1 and _tested(runs[0]):
+        return ((_tested(runs[0])["accuracy"], "test"),)
+    if len({run.spec.task for run in runs}) != 1 or runs[0].spec.task_name in ("text", "nodes"):
         return ()
     task = build_task(runs[0].spec)
     if math.isclose(task.chance, task.majority, abs_tol=0.01):

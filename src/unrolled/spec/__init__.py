@@ -4,18 +4,27 @@ A `RunSpec` has three sections, ``task``, ``model`` and ``training``; every fiel
 a key of ``spec.yaml``. Unknown keys, wrong types and impossible values are errors that name the key. `RunSpec.identity`
 is the hash by which a run is known: two runs of one spec train the same network whatever they are called.
 
-`CELLS`, `TASKS` (and, with the graph layers, ``LAYERS``) are the product's index: the command line's choices, the
+`CELLS`, `LAYERS` and `TASKS` are the product's index: the command line's choices, the
 documentation's lists and the tests' parameters are read from them.
 """
 
-from unrolled.spec.build import build_layer, build_model, build_task, resolve
+from unrolled.spec.build import (
+    build_layer,
+    build_model,
+    build_network,
+    build_node_classifier,
+    build_task,
+    resolve,
+)
 from unrolled.spec.files import dump_yaml, read_yaml
+from unrolled.spec.graph_model import LAYERS, GraphModelSpec, LayerEntry
 from unrolled.spec.model import CELLS, ModelSpec, is_user_cell
 from unrolled.spec.run import FORMAT, RunSpec, default_spec, parse
 from unrolled.spec.table import TASKS, TaskEntry
 from unrolled.spec.tasks import (
     BaumSweetSpec,
     BinaryPalindromesSpec,
+    NodesSpec,
     PalindromesSpec,
     RandomCombinationsSpec,
     TaskSpec,
@@ -26,10 +35,14 @@ from unrolled.spec.training import TrainingSpec
 __all__ = [
     "CELLS",
     "FORMAT",
+    "LAYERS",
     "TASKS",
     "BaumSweetSpec",
     "BinaryPalindromesSpec",
+    "GraphModelSpec",
+    "LayerEntry",
     "ModelSpec",
+    "NodesSpec",
     "PalindromesSpec",
     "RandomCombinationsSpec",
     "RunSpec",
@@ -39,6 +52,8 @@ __all__ = [
     "TrainingSpec",
     "build_layer",
     "build_model",
+    "build_network",
+    "build_node_classifier",
     "build_task",
     "default_spec",
     "dump_yaml",

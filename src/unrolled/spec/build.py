@@ -8,16 +8,17 @@ from typing import Any
 import torch
 
 from unrolled import data, nn
+from unrolled.spec.graph_model import LAYERS, GraphModelSpec
 from unrolled.spec.model import CELLS, DEFAULT_INITIALISATION, ModelSpec, is_user_cell
 from unrolled.spec.run import RunSpec
 from unrolled.spec.table import TASKS
-from unrolled.spec.tasks import TextSpec
+from unrolled.spec.tasks import NodesSpec, TextSpec
 
-__all__ = ["build_layer", "build_model", "build_task", "resolve"]
+__all__ = ["build_layer", "build_model", "build_network", "build_node_classifier", "build_task", "resolve"]
 
 
-def resolve(spec: RunSpec, task: data.Task | None = None) -> RunSpec:
-    """The spec with the hashes of what it names filled in: the text's, and the file's of a user's cell.
+def resolve(spec: RunSpec, task: data.Question | None = None) -> RunSpec:
+    """The spec with the hashes of what it names filled in: the text's, the graph's, the file's of a user's cell.
 
     Args:
         spec: what was asked for.
@@ -27,15 +28,41 @@ def resolve(spec: RunSpec, task: data.Task | None = None) -> RunSpec:
         task = build_task(spec) if task is None else task
         assert isinstance(task, data.NextCharacter)
         spec = dataclasses.replace(spec, task=dataclasses.replace(spec.task, text_sha256=task.corpus.sha256))
-    if is_user_cell(spec.model.cell) and spec.model.cell_sha256 is None:
-        digest = nn.user_cell_sha256(spec.model.cell)
-        spec = dataclasses.replace(spec, model=dataclasses.replace(spec.model, cell_sha256=digest))
+    if isinstance(spec.task, NodesSpec) and spec.task.graph_sha256 is None:
+        digest = data.graph_sha256(spec.task.graph, spec.task.nodes)
+        spec = dataclasses.replace(spec, task=dataclasses.replace(spec.task, graph_sha256=digest))
+    if spec.user_cell is not None and spec.recurrent.cell_sha256 is None:
+        digest = nn.user_cell_sha256(spec.user_cell)
+        spec = dataclasses.replace(spec, model=dataclasses.replace(spec.recurrent, cell_sha256=digest))
     return spec
 
 
-def build_task(spec: RunSpec) -> data.Task:
-    """The task of a spec; a text is read (and fetched, where it is a registered one) here."""
+def build_task(spec: RunSpec) -> data.Question:
+    """The task of a spec; a text or graph is read (and fetched, where it is a registered one) here."""
     return TASKS[spec.task_name].build(spec.task)
+
+
+def build_network(spec: RunSpec, task: data.Question, generator: torch.Generator | None = None) -> torch.nn.Module:
+    """The network of a spec for its task, its weights drawn from ``generator`` (default: torch's own)."""
+    if isinstance(task, data.NodeClassification):
+        return build_node_classifier(spec.on_graph, task, generator)
+    assert isinstance(task, data.Task)
+    return build_model(spec.recurrent, task, generator)
+
+
+def build_node_classifier(
+    spec: GraphModelSpec, task: data.NodeClassification, generator: torch.Generator | None = None
+) -> nn.NodeClassifier:
+    """The graph network of a spec for the nodes of a graph; every layer draws its weights as its paper does."""
+    inputs = [task.features.shape[1], *(spec.width(place) for place in range(spec.layers - 1))]
+    outputs = [spec.hidden] * (spec.layers - 1) + [task.classes]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        layers = [
+            LAYERS[spec.layer].build(into, out, spec, place + 1 == spec.layers)
+            for place, (into, out) in enumerate(zip(inputs, outputs, strict=True))
+        ]
+    return nn.NodeClassifier(layers, dropout=spec.dropout, activation=spec.activation)
 
 
 def build_layer(spec: ModelSpec, input_size: int) -> torch.nn.Module:

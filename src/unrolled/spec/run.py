@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from unrolled.errors import InputError, SpecError, UnknownName
-from unrolled.spec.model import ModelSpec
+from unrolled.spec.graph_model import GraphModelSpec
+from unrolled.spec.model import ModelSpec, is_user_cell
+from unrolled.spec.require import require
 from unrolled.spec.table import TASKS, TaskEntry
-from unrolled.spec.tasks import TaskSpec
+from unrolled.spec.tasks import NodesSpec, TaskSpec
 from unrolled.spec.training import TrainingSpec
 
 __all__ = ["FORMAT", "RunSpec", "default_spec", "parse"]
@@ -28,8 +30,55 @@ class RunSpec:
     """Everything that decides what a run computes. Its name and place do not."""
 
     task: TaskSpec
-    model: ModelSpec
+    model: ModelSpec | GraphModelSpec
     training: TrainingSpec
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.task, NodesSpec):
+            require(self.training.decay == "all", "decay is 'first-layer': it is for networks on graphs")
+            return
+        model = self.on_graph
+        require(
+            self.task.batching != "neighbours" or len(self.task.fan_outs) == model.layers,
+            f"fanouts is {self.task.fanouts!r} but layers is {model.layers}: one number for each layer",
+        )
+        require(
+            self.task.batching != "neighbours" or model.hops == 1,
+            f"hops is {model.hops} but batching is 'neighbours': a layer then hears one hop; give more layers",
+        )
+        require(self.training.precision != "bf16", "precision is 'bf16': on graphs float32 or float64")
+
+    @property
+    def recurrent(self) -> ModelSpec:
+        """The section ``model`` of a run on sequences.
+
+        Raises:
+            SpecError: the run is on a graph.
+        """
+        if not isinstance(self.model, ModelSpec):
+            raise SpecError(f"task {self.task_name!r} has a network of graph layers, not of cells")
+        return self.model
+
+    @property
+    def on_graph(self) -> GraphModelSpec:
+        """The section ``model`` of a run on a graph.
+
+        Raises:
+            SpecError: the run is on sequences.
+        """
+        if not isinstance(self.model, GraphModelSpec):
+            raise SpecError(f"task {self.task_name!r} has a network of cells, not of graph layers")
+        return self.model
+
+    @property
+    def network(self) -> str:
+        """What the network is made of: the name of its cell or layer; a user's own cell as it was named."""
+        return self.model.cell if isinstance(self.model, ModelSpec) else self.model.layer
+
+    @property
+    def user_cell(self) -> str | None:
+        """A user's own cell, as path/to/file.py:MyCell, or None."""
+        return self.network if is_user_cell(self.network) else None
 
     @property
     def task_name(self) -> str:
@@ -69,7 +118,7 @@ def default_spec(task: str, **changes: Any) -> RunSpec:
         SpecError: a value that cannot be.
     """
     entry = _task_entry(task)
-    sections = {"task": entry.spec(), "model": entry.model, "training": entry.training}
+    sections: dict[str, Any] = {"task": entry.spec(), "model": entry.model, "training": entry.training}
     owners = {f.name: name for name, section in sections.items() for f in dataclasses.fields(section)}
     mapping: dict[str, dict[str, Any]] = {"task": {"name": task}, "model": {}, "training": {}}
     for key, value in changes.items():
@@ -106,6 +155,7 @@ def parse(mapping: Mapping[str, Any], *, task: str | None = None) -> RunSpec:
     if task is not None and given != task:
         raise SpecError(f"this spec is for the task {given!r}, the command is for {task!r}")
     entry = _task_entry(given)
+    entry = entry.refine(entry, sections)
     return RunSpec(
         task=_section(entry.spec(), task_section, "task"),
         model=_section(entry.model, sections["model"], "model"),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from unrolled import data
 from unrolled.errors import SpecError
+from unrolled.spec.graph_model import LAYERS, NODES_TRAINING, GraphModelSpec
 from unrolled.spec.model import ModelSpec
 from unrolled.spec.tasks import (
     BaumSweetSpec,
     BinaryPalindromesSpec,
+    NodesSpec,
     PalindromesSpec,
     RandomCombinationsSpec,
     TaskSpec,
@@ -24,12 +26,21 @@ __all__ = ["TASKS", "TaskEntry"]
 
 @dataclass(frozen=True)
 class TaskEntry:
-    """One task: the section that describes it, how it is built, and the course's defaults for the rest of a run."""
+    """One task: the section that describes it, how it is built, and the course's defaults for the rest of a run.
+
+    Attributes:
+        spec: the section.
+        build: from the section to the task.
+        model: defaults of the section ``model``.
+        training: defaults of the section ``training``.
+        refine: from what is given of each section to the defaults of the other options, where they depend on it.
+    """
 
     spec: type[TaskSpec]
-    build: Callable[[Any], data.Task]
-    model: ModelSpec = field(default_factory=ModelSpec)
+    build: Callable[[Any], data.Question]
+    model: ModelSpec | GraphModelSpec = field(default_factory=ModelSpec)
     training: TrainingSpec = field(default_factory=TrainingSpec)
+    refine: Callable[[TaskEntry, Mapping[str, Mapping[str, Any]]], TaskEntry] = lambda entry, given: entry
 
 
 def _build_text(spec: TextSpec) -> data.Task:
@@ -46,6 +57,46 @@ def _build_text(spec: TextSpec) -> data.Task:
             f"{spec.text_sha256[:12]}…: give the text of that time, or leave out text_sha256"
         )
     return data.NextCharacter(corpus, window=spec.window)
+
+
+def _build_nodes(spec: NodesSpec) -> data.Question:
+    found = data.graph_sha256(spec.graph, spec.nodes)
+    if spec.graph_sha256 is not None and spec.graph_sha256 != found:
+        raise SpecError(
+            f"the graph {spec.graph!r} has hash {str(found)[:12]}…, this spec was made with "
+            f"{spec.graph_sha256[:12]}…: give the graph of that time, or leave out graph_sha256"
+        )
+    graph = data.read_graph(spec.graph, spec.nodes, directed=spec.directed)
+    if not {"train", "validation", "test"} <= graph.masks.keys():
+        graph = data.split_nodes(
+            graph, title=spec.graph, labelled=spec.labelled, validation=spec.validation, seed=spec.split_seed
+        )
+    return data.NodeClassification(
+        graph,
+        title=spec.graph,
+        features=spec.features,
+        setting=spec.setting,
+        batching=spec.batching,
+        fan_outs=spec.fan_outs,
+        parts=spec.parts,
+        seed=spec.split_seed,
+    )
+
+
+def _by_layer(entry: TaskEntry, given: Mapping[str, Mapping[str, Any]]) -> TaskEntry:
+    """The settings of the layer's paper; a few clusters a step where the graph is cut."""
+    layer = given.get("model", {}).get("layer", GraphModelSpec.layer)
+    if layer not in LAYERS:
+        return entry  # the section's own check says so
+    assert isinstance(entry.model, GraphModelSpec)
+    training = dict(LAYERS[layer].training)
+    if given.get("task", {}).get("batching") == "clusters":
+        training["batch"] = 4
+    return replace(
+        entry,
+        model=replace(entry.model, layer=layer, **LAYERS[layer].model),
+        training=replace(entry.training, **training),
+    )
 
 
 _BINARY_MODEL = ModelSpec(hidden=256, input="embedding", initialisation="kaiming")
@@ -82,5 +133,6 @@ TASKS: Mapping[str, TaskEntry] = {
             sample_every=100,
         ),
     ),
+    "nodes": TaskEntry(NodesSpec, _build_nodes, GraphModelSpec(), NODES_TRAINING, _by_layer),
 }
 """Every task by the name that specs and the command line use."""

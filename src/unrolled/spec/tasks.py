@@ -10,6 +10,7 @@ from unrolled.spec.require import require
 __all__ = [
     "BaumSweetSpec",
     "BinaryPalindromesSpec",
+    "NodesSpec",
     "PalindromesSpec",
     "RandomCombinationsSpec",
     "TaskSpec",
@@ -88,4 +89,59 @@ class TextSpec:
         require(0 < self.held_out < 1, f"held_out is {self.held_out}: a share between 0 and 1, such as 0.1")
 
 
-TaskSpec = PalindromesSpec | BinaryPalindromesSpec | RandomCombinationsSpec | BaumSweetSpec | TextSpec
+@dataclass(frozen=True, kw_only=True)
+class NodesSpec:
+    """The classes of a graph's nodes, of which a few are known.
+
+    Attributes:
+        graph: a registered graph (see `unrolled data list`), such as cora, karate or planted:100000, or a file:
+            arrays (.npz), a list of edges (.csv) with --nodes, or text.
+        nodes: a file (.csv) with what is known of each node, for a list of edges: columns node, label, split and
+            features.
+        directed: an edge of the list goes one way.
+        setting: transductive (all nodes are there while training, labels aside) or inductive (those of validation
+            and test are not).
+        labelled: where the graph has no split of its own: training nodes of each class.
+        validation: likewise: the share of the other nodes that validate; the rest test.
+        split_seed: likewise: seed of the split, and of the cut into parts.
+        features: row-normalised, given, one-hot or degree (default: row-normalised, given where some are negative,
+            one-hot where nodes have none).
+        batching: full (the whole graph every step), neighbours (some training nodes and a sample around them) or
+            clusters (some parts of the graph).
+        fanouts: neighbours: how many are drawn of each node, a number a layer, as 15,10; -1 is all.
+        parts: clusters: how many the graph is cut into.
+        graph_sha256: hash of a graph's file; written into every run's spec, checked where it is given.
+    """
+
+    graph: str = "cora"
+    nodes: str | None = None
+    directed: bool = False
+    setting: Literal["transductive", "inductive"] = "transductive"
+    labelled: int = 20
+    validation: float = 0.2
+    split_seed: int = 0
+    features: Literal["row-normalised", "given", "one-hot", "degree"] | None = None
+    batching: Literal["full", "neighbours", "clusters"] = "full"
+    fanouts: str = "15,10"
+    parts: int = 50
+    graph_sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        require(self.labelled >= 1, f"labelled is {self.labelled}: at least 1 node of each class")
+        require(0 < self.validation < 1, f"validation is {self.validation}: a share between 0 and 1, such as 0.2")
+        require(0 <= self.split_seed < 2**63, f"split_seed is {self.split_seed}: from 0 to below 2^63")
+        require(self.parts >= 1, f"parts is {self.parts}: at least 1")
+        words = self.fanouts.replace(" ", "").split(",")
+        is_number = all(word.removeprefix("-").isdecimal() for word in words)
+        require(
+            is_number and all(int(word) >= 1 or int(word) == -1 for word in words),
+            f"fanouts is {self.fanouts!r}: a number of neighbours for each layer, as 15,10 (-1: all)",
+        )
+
+    @property
+    def fan_outs(self) -> tuple[int, ...]:
+        """The fan-outs as numbers."""
+        return tuple(int(word) for word in self.fanouts.split(","))
+
+
+TaskSpec = PalindromesSpec | BinaryPalindromesSpec | RandomCombinationsSpec | BaumSweetSpec | TextSpec | NodesSpec

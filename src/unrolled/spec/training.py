@@ -17,20 +17,23 @@ class TrainingSpec:
 
     Attributes:
         steps: optimiser steps.
-        batch: B, sequences per step.
+        batch: B, sequences per step; of a graph that is not read whole: training nodes, or clusters.
         seed: everything random follows from it.
         optimiser: sgd, momentum, rmsprop, adam or adamw.
         learning_rate: the rate at step 0.
         momentum: of the momentum rule.
         weight_decay: decoupled under adamw, added to the gradient otherwise.
+        decay: which weights decay: all, or first-layer (graphs only: those of the first layer, as in Kipf & Welling).
         schedule: constant, course (times .96 every 5000 steps) or cosine (to 0 at the last step).
         clip: largest norm of the gradient (none: no clipping).
         precision: float32, float64, or bf16 (autocast with float32 weights).
         device: auto, cpu, cuda or mps.
         stop: never; solved (accuracy .99 on 2000 fresh samples); perfect (every answer right in `patience` batches
             in a row); plateau (aware of plateaus: no better evaluation in `patience` of them); report-a (mean loss
-            of the last 100 batches within 1e-6 of the 100 before).
-        patience: how many batches (perfect) or evaluations (plateau) the rule waits for.
+            of the last 100 batches within 1e-6 of the 100 before); validation (neither loss nor accuracy of
+            evaluations better than ever in `patience` of them).
+        patience: how many batches (perfect) or evaluations (plateau, validation) the rule waits for.
+        keep: which weights the run ends with: those of the last step, or of the best evaluation (lowest loss).
         evaluate_every: steps between evaluations on fresh or held-out data.
         checkpoint_every: steps between checkpoints to resume from.
         sample_every: text only: steps between samples (0: none).
@@ -43,12 +46,14 @@ class TrainingSpec:
     learning_rate: float = 1e-3
     momentum: float = 0.9
     weight_decay: float = 0.0
+    decay: Literal["all", "first-layer"] = "all"
     schedule: Literal["constant", "course", "cosine"] = "constant"
     clip: float | None = 10.0
     precision: Literal["float32", "float64", "bf16"] = "float32"
     device: str = "auto"
-    stop: Literal["never", "solved", "perfect", "plateau", "report-a"] = "never"
+    stop: Literal["never", "solved", "perfect", "plateau", "report-a", "validation"] = "never"
     patience: int = 20
+    keep: Literal["last", "best"] = "last"
     evaluate_every: int = 250
     checkpoint_every: int = 500
     sample_every: int = 0

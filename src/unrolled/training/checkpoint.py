@@ -24,7 +24,8 @@ class Checkpoint:
     """A moment between two steps.
 
     Attributes:
-        tensors: the network's (under ``model.``), the optimiser's, and the states of the random generators.
+        tensors: the network's (under ``model.``), the optimiser's, the states of the random generators, and the
+            network's at its best evaluation, where the run keeps those.
         position: step, time, averages and the stop rule's memory, as JSON.
     """
 
@@ -38,6 +39,11 @@ class Checkpoint:
             key.removeprefix(MODEL_PREFIX): value for key, value in self.tensors.items() if key.startswith(MODEL_PREFIX)
         }
 
+    def ending_with(self, weights: Mapping[str, Tensor], step: int) -> Checkpoint:
+        """The same with other weights, those of ``step``."""
+        tensors = dict(self.tensors) | {MODEL_PREFIX + key: value for key, value in weights.items()}
+        return Checkpoint(tensors, {**self.position, "step": step})
+
     @property
     def is_finite(self) -> bool:
         """Whether every number in it is one, so that training can go on from here."""
@@ -50,9 +56,10 @@ def capture(
     draws: Generator,
     workplace: Workplace,
     position: Mapping[str, Any],
+    further: Mapping[str, Tensor],
 ) -> Checkpoint:
-    """Copy the moment to the CPU."""
-    tensors: dict[str, Tensor] = {}
+    """Copy the moment, and further tensors, to the CPU."""
+    tensors = dict(further)
     for key, value in model.state_dict().items():
         if not isinstance(value, Tensor):
             raise UserCodeError(f"the model keeps {key!r} in its state_dict, a {type(value).__name__}; use tensors")

@@ -11,12 +11,15 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from unrolled.analysis.evaluation import Evaluation, answers, evaluate
-from unrolled.data import NextCharacter, Task
+from unrolled.analysis.evaluation import Evaluation
+from unrolled.data import NextCharacter, Question
+from unrolled.errors import UserCodeError
 from unrolled.kernels import recurrent
 from unrolled.spec import RunSpec
+from unrolled.training.best import Best
 from unrolled.training.checkpoint import Checkpoint, capture, restore
 from unrolled.training.ledger import Ledger
+from unrolled.training.lesson import build_lesson
 from unrolled.training.meter import Meter
 from unrolled.training.optimisers import build_optimiser, clip_gradient, set_learning_rate
 from unrolled.training.progress import Progress
@@ -48,24 +51,26 @@ class Job:
     Attributes:
         step: steps taken.
         stopped: why the run ended, once it has.
-        kept: the last moment that is known to be good.
+        kept: the last moment that is known to be good; at the end the one whose weights the run ends with.
+        test: the evaluation on test data, once the run has ended.
         divergence: what went wrong, in a sentence, where training left the numbers.
         has_news: an evaluation, a sample or the end has come since `clear_news`.
     """
 
-    def __init__(self, spec: RunSpec, task: Task, model: nn.Module, workplace: Workplace) -> None:
+    def __init__(self, spec: RunSpec, task: Question, model: nn.Module, workplace: Workplace) -> None:
         require_sampling(spec, task, model)
-        if isinstance(task, NextCharacter):
-            task.held_out_windows()  # too little text is said now, not at the first evaluation
+        self.lesson = build_lesson(spec, task, workplace.device)
         self.spec = spec
         self.task = task
         self.model = model.train()
         self.workplace = workplace
         self.weights = [weight for weight in model.parameters() if weight.requires_grad]
-        self.optimiser = build_optimiser(self.weights, spec.training)
+        self.optimiser = build_optimiser(self.weights, spec.training, _undecayed(spec, model))
         self.rule = build_stop_rule(spec.training, task)
         self.draws = stream(spec.training.seed, "draws")
         self.meter = Meter(spec.training.clip)
+        self.best = Best()
+        self.test: Evaluation | None = None
         self.step = 0
         self.stopped: str | None = None
         self.divergence: str | None = None
@@ -83,11 +88,9 @@ class Job:
 
     def take_step(self) -> None:
         """Draw a batch and go down its gradient."""
-        training, device = self.spec.training, self.workplace.device
-        batch = self.task.sample(training.batch, self.draws)
-        targets = batch.targets.to(device).flatten()
+        training = self.spec.training
         with self._precision():
-            logits = answers(self.model, batch.inputs.to(device)).flatten(0, -2)
+            logits, targets = self.lesson.answer(self.model, self.step, self.draws)
             loss = cross_entropy(logits, targets)
         self.optimiser.zero_grad()
         torch.autograd.backward(loss)
@@ -144,11 +147,13 @@ class Job:
         if self.stopped == "diverged":
             return
         with self._precision():
-            evaluation = evaluate(self.model, self.task, stream(self.spec.training.seed, "evaluation", self.step))
+            evaluation = self.lesson.evaluate(self.model, self.step)
         if not math.isfinite(evaluation.loss_nats):
             self._diverge(self.step, f"evaluation loss {evaluation.loss_nats}")
             return
         self.evaluation, self.has_news = evaluation, True
+        if self.spec.training.keep == "best":
+            self.best.offer(self.model, self.step, evaluation)
         self._write_line(ledger, "evaluation", evaluation.to_mapping())
         if self.rule.evaluation(self.step, evaluation):
             self._stop(self.spec.training.stop)
@@ -186,6 +191,17 @@ class Job:
         if self.stopped is None:
             ledger.save(checkpoint)
 
+    def conclude(self) -> None:
+        """The run has ended: settle on the weights it ends with, and look at the test data for the first time."""
+        if self.stopped == "diverged":
+            return
+        if self.best.evaluation is not None:
+            self.model.load_state_dict(self.best.weights)
+            self.kept = self.kept.ending_with(self.best.weights, self.best.step)
+            self.evaluation = self.best.evaluation
+        with self._precision():
+            self.test = self.lesson.test(self.model)
+
     def _stop(self, why: str) -> None:
         self.stopped, self.has_news = why, True
 
@@ -209,15 +225,17 @@ class Job:
             "seconds": self.workplace.seconds,
             "meter": self.meter.state(),
             "rule": self.rule.state(),
+            "best": self.best.position(),
             "surroundings": [*self._elsewhere, self._here],
         }
-        return capture(self.model, self.optimiser, self.draws, self.workplace, position)
+        return capture(self.model, self.optimiser, self.draws, self.workplace, position, self.best.tensors())
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from that moment."""
         restore(checkpoint, self.model, self.optimiser, self.draws, self.workplace)
         self.meter.restore(checkpoint.position["meter"])
         self.rule.restore(checkpoint.position["rule"])
+        self.best.restore(checkpoint.tensors, checkpoint.position.get("best"))
         self.step = checkpoint.position["step"]
         self._elsewhere = [other for other in checkpoint.position["surroundings"] if other != self._here]
         self.kept = checkpoint
@@ -240,6 +258,8 @@ class Job:
             steps_per_second=speed,
             seconds_left=(steps - self.step) / speed if speed > 0 else None,
             sample=self.sample,
+            test=self.test,
+            weights_of_step=self.kept.position["step"],
             stopped=self.stopped,
         )
 
@@ -255,6 +275,7 @@ class Job:
             "accuracy": progress.accuracy if math.isfinite(progress.accuracy) else None,
             "solved": self.evaluation is not None and self.evaluation.solved,
             "evaluation": None if self.evaluation is None else self.evaluation.to_mapping(),
+            "test": None if self.test is None else self.test.to_mapping(),
             "clipped_share": self.meter.steps_clipped / max(self.step, 1),
             "parameters": sum(weight.numel() for weight in self.weights),
             "seconds": round(progress.seconds, 3),
@@ -262,6 +283,24 @@ class Job:
             **self._here,
             "earlier_surroundings": self._elsewhere,
         }
+
+
+def _undecayed(spec: RunSpec, model: nn.Module) -> list[nn.Parameter]:
+    """The weights that weight decay leaves alone: all but the first layer's, where the spec says so.
+
+    Raises:
+        UserCodeError: a given network without layers.
+    """
+    if spec.training.decay == "all":
+        return []
+    layers = getattr(model, "layers", None)
+    if not isinstance(layers, nn.ModuleList) or len(layers) == 0:
+        raise UserCodeError(
+            f"the model {type(model).__name__} has no layers (a ModuleList), of which the first would decay: "
+            "set decay to all"
+        )
+    first = {id(weight) for weight in layers[0].parameters()}
+    return [weight for weight in model.parameters() if id(weight) not in first]
 
 
 def _surroundings(workplace: Workplace) -> dict[str, Any]:

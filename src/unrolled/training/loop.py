@@ -12,7 +12,7 @@ from torch import nn
 
 from unrolled.errors import DivergedError
 from unrolled.record import Run
-from unrolled.spec import RunSpec, build_model, build_task, resolve
+from unrolled.spec import RunSpec, build_network, build_task, resolve
 from unrolled.training.job import Job
 from unrolled.training.ledger import Ledger, NoLedger, open_ledger, require_name
 from unrolled.training.progress import Progress
@@ -46,7 +46,8 @@ def train(
         name: of the run, written under ``runs``; None: nothing is written.
         runs: the folder of runs.
         model: a network of yours in place of the spec's, trained in place; it keeps the protocol of
-            `unrolled.nn.SequenceClassifier` or, for a text, `unrolled.nn.CharacterModel`.
+            `unrolled.nn.SequenceClassifier`, for a text `unrolled.nn.CharacterModel`, for nodes
+            `unrolled.nn.NodeClassifier`.
         resume: go on with an unfinished run, begin one that is not there, give the last progress of one that is done.
 
     Raises:
@@ -62,7 +63,7 @@ def train(
     workplace = Workplace(choose_device(spec.training.device), spec.training.seed)
     with workplace:
         weights = stream(spec.training.seed, "weights")
-        network = build_model(spec.model, task, weights) if model is None else model
+        network = build_network(spec, task, weights) if model is None else model
         network.to(workplace.device, torch.float64 if spec.training.precision == "float64" else None)
         job = Job(spec, task, network, workplace)
 
@@ -93,6 +94,8 @@ def train(
                     if job.has_news or time.perf_counter() >= until:
                         break
                 job.read()
+        with workplace:
+            job.conclude()
         run = ledger.finish(job.kept, job.result())
     except (KeyboardInterrupt, GeneratorExit):
         job.save(ledger)

@@ -42,11 +42,23 @@ OPTIMISERS: Mapping[str, Callable[[list[Parameter], TrainingSpec, bool], Optimiz
 """Every optimiser by the name that specs use; the flag asks for torch's fused kernels."""
 
 
-def build_optimiser(weights: Iterable[Parameter], spec: TrainingSpec) -> Optimizer:
-    """The optimiser of a spec over the weights that are learned; frozen ones are left out."""
+def build_optimiser(weights: Iterable[Parameter], spec: TrainingSpec, undecayed: Iterable[Parameter] = ()) -> Optimizer:
+    """The optimiser of a spec over the weights that are learned; frozen ones are left out.
+
+    Args:
+        weights: all of them.
+        spec: says which optimiser.
+        undecayed: those of them that weight decay leaves alone.
+    """
+    spared = {id(weight) for weight in undecayed}
     learned = [weight for weight in weights if weight.requires_grad]
     fused = all(weight.is_floating_point() for weight in learned)
-    return OPTIMISERS[spec.optimiser](learned, spec, fused)
+    decayed = [weight for weight in learned if id(weight) not in spared]
+    optimiser = OPTIMISERS[spec.optimiser](decayed, spec, fused)
+    if len(decayed) < len(learned):
+        others = [weight for weight in learned if id(weight) in spared]
+        optimiser.add_param_group({"params": others, "weight_decay": 0.0})
+    return optimiser
 
 
 def set_learning_rate(optimiser: Optimizer, rate: float) -> None:

@@ -30,7 +30,9 @@ class Progress:
         steps_per_second: since this process began.
         seconds_left: at that speed, were all steps taken; None before the first step.
         sample: the text sampled at this step, where one was.
-        stopped: why training ended, on the last value: steps, solved, perfect, plateau, report-a or diverged.
+        test: the evaluation on test data, on the last value, where the task has any.
+        weights_of_step: after how many steps the network had the weights that would be kept were this the end.
+        stopped: why training ended, on the last value: steps, diverged, or the name of the rule.
         run: the finished run, on the last value, where it was written.
         model: the trained network, on the last value.
     """
@@ -47,6 +49,8 @@ class Progress:
     steps_per_second: float
     seconds_left: float | None
     sample: str | None = None
+    test: Evaluation | None = None
+    weights_of_step: int = 0
     stopped: str | None = None
     run: Run | None = None
     model: nn.Module | None = None
@@ -71,6 +75,8 @@ class Progress:
             seconds=result.get("seconds", 0.0),
             steps_per_second=result.get("steps_per_second", 0.0),
             seconds_left=0.0,
+            test=None if result.get("test") is None else Evaluation.from_mapping(result["test"]),
+            weights_of_step=result.get("weights_of_step", result["steps"]),
             stopped=result["stopped"],
             run=run,
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from unrolled.data import NextCharacter, Task
+from unrolled.data import NextCharacter, Question
 from unrolled.errors import UserCodeError
 from unrolled.generation.sampling import Sample, draw_samples
 from unrolled.spec import RunSpec
@@ -23,7 +23,7 @@ THIRD_TEMPERATURES = (None, 0.5, 1.0, 2.0)
 """Samples at 1/3, 2/3 and 3/3 of training: so many of each length at each temperature (None: greedy)."""
 
 
-def require_sampling(spec: RunSpec, task: Task, model: torch.nn.Module) -> None:
+def require_sampling(spec: RunSpec, task: Question, model: torch.nn.Module) -> None:
     """Refuse a given network that cannot write, where samples are asked for.
 
     Raises:

@@ -13,10 +13,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, final
 
 from unrolled.analysis.evaluation import Evaluation
-from unrolled.data import Task
+from unrolled.data import Question
 from unrolled.spec import TrainingSpec
 
-__all__ = ["STOP_RULES", "Never", "Perfect", "Plateau", "ReportA", "Solved", "StopRule", "build_stop_rule"]
+__all__ = [
+    "STOP_RULES",
+    "Never",
+    "Perfect",
+    "Plateau",
+    "ReportA",
+    "Solved",
+    "StopRule",
+    "Validation",
+    "build_stop_rule",
+]
 
 
 class StopRule(ABC):
@@ -187,16 +197,52 @@ class Plateau(StopRule):
         self._best_step, self._waited = state["best_step"], state["waited"]
 
 
-STOP_RULES: Mapping[str, Callable[[TrainingSpec, Task], StopRule]] = {
+@final
+class Validation(StopRule):
+    """Stop when neither the loss nor the accuracy of an evaluation has got better than ever in ``patience`` of them.
+
+    Source: Veličković et al. 2018, whose patience is 100 epochs; there, being as good as ever counts too.
+
+    Args:
+        patience: evaluations to wait.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+        self._best_nats = math.inf
+        self._best_accuracy = 0.0
+        self._waited = 0
+
+    def evaluation(self, step: int, evaluation: Evaluation) -> bool:
+        """Whether nothing has got better for long enough."""
+        is_best = evaluation.loss_nats < self._best_nats or evaluation.accuracy > self._best_accuracy
+        self._best_nats = min(self._best_nats, evaluation.loss_nats)
+        self._best_accuracy = max(self._best_accuracy, evaluation.accuracy)
+        self._waited = 0 if is_best else self._waited + 1
+        return self._waited >= self.patience
+
+    def state(self) -> dict[str, Any]:
+        """The bests and how long ago they were."""
+        best = None if math.isinf(self._best_nats) else self._best_nats
+        return {"best_nats": best, "best_accuracy": self._best_accuracy, "waited": self._waited}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Wait on from there."""
+        self._best_nats = math.inf if state["best_nats"] is None else state["best_nats"]
+        self._best_accuracy, self._waited = state["best_accuracy"], state["waited"]
+
+
+STOP_RULES: Mapping[str, Callable[[TrainingSpec, Question], StopRule]] = {
     "never": lambda spec, task: Never(),
     "solved": lambda spec, task: Solved(),
     "perfect": lambda spec, task: Perfect(spec.patience),
     "plateau": lambda spec, task: Plateau(spec.patience, task.majority),
     "report-a": lambda spec, task: ReportA(),
+    "validation": lambda spec, task: Validation(spec.patience),
 }
 """Every rule by the name that specs use."""
 
 
-def build_stop_rule(spec: TrainingSpec, task: Task) -> StopRule:
+def build_stop_rule(spec: TrainingSpec, task: Question) -> StopRule:
     """The rule of a spec."""
     return STOP_RULES[spec.stop](spec, task)

@@ -17,8 +17,9 @@ import torch
 
 __all__ = ["Purpose", "derived_seed", "stream"]
 
-Purpose = Literal["weights", "draws", "evaluation", "samples", "dropout"]
-"""``weights``: the initial weights. ``draws``: training batches. ``evaluation``: fresh samples, one stream a step.
+Purpose = Literal["weights", "draws", "order", "evaluation", "samples", "dropout"]
+"""``weights``: the initial weights. ``draws``: training batches. ``order``: of a graph's nodes or
+clusters, one stream an epoch. ``evaluation``: fresh samples, one stream a step.
 ``samples``: text sampled on the way, one stream a step. ``dropout``: torch's global generators while training."""
 
 

@@ -43,9 +43,9 @@ class Failure:
 
 
 def run_name(spec: RunSpec) -> str:
-    """The name `run_all` gives a run: task, cell and identity."""
-    cell = spec.model.cell
-    return f"{spec.task_name}-{cell.rpartition(':')[2] if is_user_cell(cell) else cell}-{spec.identity()}"
+    """The name `run_all` gives a run: task, cell or layer, and identity."""
+    network = spec.network
+    return f"{spec.task_name}-{network.rpartition(':')[2] if is_user_cell(network) else network}-{spec.identity()}"
 
 
 def run_all(

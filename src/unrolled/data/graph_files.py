@@ -1,0 +1,178 @@
+"""Graphs in files: arrays, lists of edges with a list of nodes beside them, and graphs as one writes them on paper.
+
+``.npz`` holds arrays, none of them pickled: ``edge_index`` ``[2, E]`` (row 0 sends) or ``senders`` and ``receivers``,
+and whichever there are of ``edge_weight``, ``edge_features``, ``node_features``, ``labels``, ``train``, ``validation``,
+``test`` (masks, or node numbers) and ``num_nodes``.
+
+``.csv`` and ``.tsv`` have a header and a line an edge, with the columns ``source``, ``target`` and perhaps ``weight``.
+A second file may say what is known of each node: a column ``node`` with the names that the edges use, and whichever
+there are of ``label`` (words or numbers; empty: not known), ``split`` (train, validation or test) and columns of
+numbers, which become features.
+
+Anything else is read as text, ``A-B A-E B->C``; see `unrolled.graph.text`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unrolled.errors import InputError
+from unrolled.graph import Graph
+from unrolled.graph.tables import read_csv
+
+__all__ = ["GRAPH_FILES", "read_graph_file"]
+
+GRAPH_FILES = {".npz": "arrays", ".csv": "a list of edges", ".tsv": "a list of edges", ".txt": "A-B A-E B->C"}
+"""What a file is read as, by the end of its name."""
+
+_MASKS = ("train", "validation", "test")
+
+
+def read_graph_file(path: Path, nodes: Path | None = None, *, directed: bool = False) -> Graph:
+    """The graph in a file.
+
+    Args:
+        path: the file.
+        nodes: for a list of edges, a file with what is known of each node.
+        directed: for a list of edges, whether each goes one way.
+
+    Raises:
+        InputError: no file, or no graph in it; a node of one file that is not in the other.
+    """
+    kind = path.suffix.lower()
+    if kind in (".csv", ".tsv"):
+        return _edge_list(path, nodes, directed)
+    if nodes is not None:
+        raise InputError(
+            f"{str(nodes)!r} says what is known of nodes, which is for a list of edges (.csv), not for {path.name!r}"
+        )
+    if kind == ".npz":
+        return _arrays(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"no graph can be read from {str(path)!r}: {error}") from error
+    try:
+        return Graph.from_text(text)
+    except InputError as error:
+        raise InputError(f"{str(path)!r}: {error}") from None
+
+
+# ── arrays ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _arrays(path: Path) -> Graph:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: torch.from_numpy(np.asarray(archive[name])) for name in archive.files}
+    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
+        raise InputError(f"no arrays can be read from {str(path)!r}: {error}") from error
+    if "edge_index" not in arrays and not {"senders", "receivers"} <= arrays.keys():
+        raise InputError(f"{str(path)!r} holds {', '.join(arrays) or 'nothing'}: edge_index [2, E] would do")
+    index = arrays.get("edge_index")
+    index = torch.stack([arrays["senders"], arrays["receivers"]]) if index is None else index
+    carried = {name: arrays[name] for name in ("edge_features", "node_features", "labels") if name in arrays}
+    rows = [len(value) for name, value in carried.items() if name != "edge_features"]
+    count = int(arrays["num_nodes"]) if "num_nodes" in arrays else rows[0] if rows else None
+    try:
+        graph = Graph.from_edge_index(index, arrays.get("edge_weight"), count, **carried)
+        return replace(graph, masks={n: _mask(arrays[n], graph.num_nodes, n) for n in _MASKS if n in arrays})
+    except InputError as error:
+        raise InputError(f"{str(path)!r}: {error}") from None
+
+
+def _mask(given: Tensor, nodes: int, name: str) -> Tensor:
+    if given.dtype == torch.bool:
+        return given
+    numbers = given.long().flatten()
+    if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < nodes:
+        raise InputError(
+            f"{name} names nodes from {int(numbers.min())} to {int(numbers.max())}; nodes are 0…{nodes - 1}"
+        )
+    return torch.zeros(nodes, dtype=torch.bool).index_fill(0, numbers, True)
+
+
+# ── lists ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _edge_list(path: Path, nodes: Path | None, directed: bool) -> Graph:
+    columns = read_csv(path)
+    weight = "weight" if "weight" in columns else None
+    try:
+        graph = Graph.from_csv(path, weight=weight, directed=directed)
+    except InputError as error:
+        raise InputError(f"{str(path)!r}: {error}") from None
+    return graph if nodes is None else _with_nodes(graph, path, nodes)
+
+
+def _with_nodes(graph: Graph, edges: Path, path: Path) -> Graph:
+    """The graph with its nodes in the order of the file of nodes, those without edges among them."""
+    columns = read_csv(path)
+    if "node" not in columns:
+        raise InputError(f"{str(path)!r} has the columns {', '.join(columns)}: it needs one called node")
+    names = [str(name) for name in columns["node"]]
+    place = {name: number for number, name in enumerate(names)}
+    if len(place) < len(names):
+        twice = next(name for number, name in enumerate(names) if place[name] != number)
+        raise InputError(f"{str(path)!r} has node {twice!r} twice")
+    assert graph.names is not None
+    unknown = [str(name) for name in graph.names if str(name) not in place]
+    if unknown:
+        raise InputError(
+            f"{str(edges)!r} has node {unknown[0]!r}, which {str(path)!r} does not have ({len(unknown)} such): "
+            "give every node a line"
+        )
+    moved = torch.tensor([place[str(name)] for name in graph.names], dtype=torch.long)
+    return Graph(
+        moved[graph.senders],
+        moved[graph.receivers],
+        len(names),
+        edge_weight=graph.edge_weight,
+        node_features=_numbers(columns),
+        labels=_labels(columns, path),
+        masks=_split(columns, path),
+        names=tuple(names),
+    )
+
+
+def _numbers(columns: Mapping[str, Any]) -> Tensor | None:
+    taken = [
+        torch.from_numpy(column.astype(np.float32))
+        for name, column in columns.items()
+        if name not in ("node", "label", "split") and column.dtype.kind in "if"
+    ]
+    return torch.stack(taken, 1) if taken else None
+
+
+def _labels(columns: Mapping[str, Any], path: Path) -> Tensor | None:
+    """Classes numbered in the order of their names; whole numbers keep theirs, an empty one is -1."""
+    if "label" not in columns:
+        return None
+    column = columns["label"]
+    if column.dtype.kind == "i":
+        return torch.from_numpy(column.astype(np.int64))
+    words = [str(word).strip() for word in column]
+    known = sorted({word for word in words if word})
+    if not known:
+        raise InputError(f"{str(path)!r} has no label on any line")
+    if all(word.isdecimal() for word in known):
+        return torch.tensor([int(word) if word else -1 for word in words])
+    number = {word: place for place, word in enumerate(known)}
+    return torch.tensor([number.get(word, -1) for word in words])
+
+
+def _split(columns: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
+    if "split" not in columns:
+        return {}
+    words = [str(word).strip() for word in columns["split"]]
+    strange = sorted(set(words) - {*_MASKS, ""})
+    if strange:
+        raise InputError(f"{str(path)!r} has the split {strange[0]!r}: {', '.join(_MASKS)}, or nothing, would do")
+    return {name: torch.tensor([word == name for word in words]) for name in _MASKS}

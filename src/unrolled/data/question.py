@@ -1,0 +1,34 @@
+"""What every task is: a question with so many answers, and how far one gets without understanding it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+__all__ = ["Question"]
+
+
+class Question(ABC):
+    """Asked of sequences by a `Task`, of the nodes of a graph by `NodeClassification`."""
+
+    name: ClassVar[str]
+    """The task's name in the tables and on the command line."""
+
+    @property
+    @abstractmethod
+    def classes(self) -> int:
+        """How many different answers there are."""
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of an answer drawn uniformly from the classes."""
+        return 1 / self.classes
+
+    @property
+    @abstractmethod
+    def majority(self) -> float:
+        """Accuracy of the best constant answer: what a model that has understood nothing can reach."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """What goes in, what is asked and what guessing scores, in one line."""

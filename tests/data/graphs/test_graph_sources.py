@@ -1,0 +1,98 @@
+"""Graphs by name and from files: the same graph whichever way it is written down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from unrolled.data import GRAPHS, graph_or_text, graph_sha256, is_graph_name, karate_club, read_graph
+from unrolled.errors import InputError
+from unrolled.graph import Graph
+
+
+def test_names_and_sizes() -> None:
+    assert read_graph("karate") == karate_club()
+    assert read_graph("course-2020").num_edges == 12
+    assert read_graph("planted:120:3:4").num_nodes == 120
+    assert read_graph("planted:120:3:4") == read_graph("planted:120:3:4")
+    assert read_graph("rmat:6:3").num_edges == 3 * 64
+    assert is_graph_name("planted:9")
+    assert not is_graph_name("planet")
+    assert all(source.title and source.licence and source.where for source in GRAPHS.values())
+
+
+def test_an_edge_list_with_its_nodes(tmp_path: Path) -> None:
+    edges, nodes = tmp_path / "edges.csv", tmp_path / "nodes.csv"
+    edges.write_text("source,target,weight\nb,a,2\nc,a,0.5\n")
+    nodes.write_text("node,label,split,size,age\na,red,train,1,5\nb,blue,validation,2,6\nd,,,3,7\nc,red,test,4,8\n")
+    graph = read_graph(str(edges), str(nodes))
+    assert graph.names == ("a", "b", "d", "c")
+    assert graph.edge_index.tolist() == [[1, 3, 0, 0], [0, 0, 1, 3]]
+    assert graph.edge_weight is not None
+    assert graph.edge_weight.tolist() == [2, 0.5, 2, 0.5]
+    assert graph.labels is not None
+    assert graph.labels.tolist() == [1, 0, -1, 1]
+    assert graph.node_features is not None
+    assert graph.node_features.tolist() == [[1, 5], [2, 6], [3, 7], [4, 8]]
+    assert graph.masks["test"].tolist() == [False, False, False, True]
+    assert read_graph(str(edges), str(nodes), directed=True).num_edges == 2
+
+
+def test_arrays(tmp_path: Path) -> None:
+    path = tmp_path / "graph.npz"
+    given = karate_club()
+    assert given.labels is not None
+    np.savez(
+        path, edge_index=given.edge_index.numpy(), labels=given.labels.numpy(), train=[0, 33], test=np.arange(34) > 20
+    )
+    graph = read_graph(str(path))
+    assert torch.equal(graph.edge_index, given.edge_index)
+    assert graph.masks["train"].nonzero().flatten().tolist() == [0, 33]
+    assert int(graph.masks["test"].sum()) == 13
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"x": np.zeros(3)}, "edge_index"),
+        ({"edge_index": np.array([[0, 9], [1, 2]]), "labels": np.zeros(3, dtype=int)}, "edge 1 is 9→2"),
+        ({"edge_index": np.array([[0], [1]]), "train": np.array([7])}, "train names nodes from 7 to 7"),
+        ({"edge_index": np.array([None, 1])}, "no arrays can be read"),
+    ],
+)
+def test_arrays_that_are_no_graph(arrays: dict[str, np.ndarray], words: str, tmp_path: Path) -> None:
+    path = tmp_path / "graph.npz"
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=words):
+        read_graph(str(path))
+
+
+def test_numbered_classes_keep_their_numbers(tmp_path: Path) -> None:
+    edges, nodes = tmp_path / "edges.csv", tmp_path / "nodes.csv"
+    edges.write_text("source,target\na,b\n")
+    nodes.write_text("node,label\na,10\nb,\nc,9\n")
+    labels = read_graph(str(edges), str(nodes)).labels
+    assert labels is not None
+    assert labels.tolist() == [10, -1, 9]
+
+
+def test_text_in_a_file_and_on_the_command_line(tmp_path: Path) -> None:
+    path = tmp_path / "paper.txt"
+    path.write_text("A-B A-E A-F # a remark\nB-D C-D D-F\n")
+    assert read_graph(str(path)) == graph_or_text("A-B A-E A-F B-D C-D D-F") == read_graph("course-2020")
+    assert graph_or_text("A-B") == Graph.from_text("A-B")
+    for nearly in ("course-2021", "karat", "absent.csv"):
+        with pytest.raises(InputError, match="no file"):
+            graph_or_text(nearly)
+
+
+def test_a_changed_file_has_another_hash(tmp_path: Path) -> None:
+    path = tmp_path / "paper.txt"
+    path.write_text("A-B")
+    first = graph_sha256(str(path))
+    path.write_text("A-C")
+    assert first != graph_sha256(str(path))
+    assert graph_sha256("cora") is None
