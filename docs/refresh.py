@@ -12,8 +12,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from unrolled.data import course_2020
 from unrolled.experiments import read_result, result_path
-from unrolled.report import render_svg
+from unrolled.graph.reach import hop_distances
+from unrolled.report import render_graph, render_svg
 
 ROOT = Path(__file__).parents[1]
 PICTURES = {"palindromes": 1, "gradients": 0}
@@ -31,6 +33,10 @@ def main(runs: Path) -> None:
         picture = ROOT / "docs" / "images" / f"{claim}.svg"
         picture.write_text(_on_paper(render_svg(read_result(path).figures[index])), encoding="utf-8")
         print(picture.relative_to(ROOT))
+    hops = tuple(hop_distances(course_2020(), 2).tolist())
+    picture = ROOT / "docs" / "images" / "course-2020.svg"
+    picture.write_text(_on_paper(render_graph(course_2020(), "course-2020", hops)), encoding="utf-8")
+    print(picture.relative_to(ROOT))
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
     readme.write_text(
@@ -41,7 +47,8 @@ def main(runs: Path) -> None:
 
 def _on_paper(svg: str) -> str:
     """A picture that stands alone: dark ink on a white ground, whatever the page's own colours are."""
-    return re.sub(r"(<svg[^>]*>)", r'\1\n <rect width="100%" height="100%" fill="white"/>', svg, count=1) + "\n"
+    ground = '<rect x="-9999" y="-9999" width="19998" height="19998" fill="white"/>'
+    return re.sub(r"(<svg[^>]*>)", rf"\1\n {ground}", svg, count=1) + "\n"
 
 
 def _shown(block: re.Match[str]) -> str:
