@@ -89,6 +89,20 @@ def test_the_best_weights_are_kept(tmp_path: Path) -> None:
     assert evaluate_nodes(model, task, "validation").loss_nats == pytest.approx(best["loss_nats"])
 
 
+def test_the_best_before_a_stop_is_still_known_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = spec_of(keep="best", learning_rate=0.05, weight_decay=0.0, dropout=0.0, labelled=2, steps=60)
+    whole = last(spec)
+    assert whole.weights_of_step < 50
+    monkeypatch.setattr(loop, "SHOW_EVERY_SECONDS", 0.0)
+    steps = train(spec, name="cut", runs=tmp_path)
+    for progress in steps:
+        if progress.step >= 50:
+            break
+    steps.close()
+    cut = last(spec, name="cut", runs=tmp_path, resume=True)
+    assert (cut.weights_of_step, cut.evaluation, cut.test) == (whole.weights_of_step, whole.evaluation, whole.test)
+
+
 def test_test_labels_change_nothing_but_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = spec_of(stop="validation", patience=5, keep="best", steps=40)
     plain = last(spec)
