@@ -16,6 +16,7 @@ struct operand {
     ptrdiff_t columns;
     const float *const *rows; /* [storage rows]; NULL: tokens */
     const float *contiguous;  /* or rows `padded` apart, for r ⊙ h' */
+    int starts_at_zero;       /* the first step's rows are zeros, which need no product */
     float *sums;              /* [columns, slots·LANES] */
     float *weights, *bias;    /* the gradients, NULL where not wanted */
 };
@@ -28,13 +29,15 @@ static int operands_of(const struct backward *b, ptrdiff_t panel, struct operand
     const struct layer *layer = b->layer;
     const struct cell *cell = b->cell;
     float *sums = b->weight_sums + panel * weight_sum_floats(&b->shape, cell);
-    list[0] = (struct operand){cell->x_first, cell->x_slots, cell->x_gate, layer->input, layer->tokens ? NULL : b->x_rows, NULL,
+    int no_state = !(cell->recurs_on_memory ? layer->c0 : layer->h0);
+    list[0] = (struct operand){cell->x_first, cell->x_slots, cell->x_gate, layer->input, layer->tokens ? NULL : b->x_rows, NULL, 0,
                                sums, layer->grad_w_ih, layer->grad_b_ih};
     sums += layer->input * cell->x_slots * LANES;
-    list[1] = (struct operand){cell->h_first, cell->h_slots, cell->h_gate, layer->hidden, b->state_rows, NULL,
+    list[1] = (struct operand){cell->h_first, cell->h_slots, cell->h_gate, layer->hidden, b->state_rows, NULL, no_state,
                                sums, layer->grad_w_hh, layer->grad_b_hh};
     sums += layer->hidden * cell->h_slots * LANES;
-    list[2] = (struct operand){0, 1, cell->x_gate, layer->hidden, NULL, b->c, sums, layer->grad_w_hh, layer->grad_b_hh};
+    list[2] = (struct operand){0, 1, cell->x_gate, layer->hidden, NULL, b->c, no_state,
+                               sums, layer->grad_w_hh, layer->grad_b_hh};
     return cell->activate_reset ? 3 : 2;
 }
 
@@ -91,10 +94,12 @@ static void put_biases(const struct backward *b, const struct operand *o, ptrdif
     }
 }
 
-static void add_rows(vf sum[SLOTS], const float *dgates, ptrdiff_t rows) {
+static void add_rows(vf total[SLOTS], const float *dgates, ptrdiff_t rows) {
+    vf sum[SLOTS] = {{0}};
     for (ptrdiff_t r = 0; r < rows; ++r) {
         UNROLL for (int v = 0; v < SLOTS; ++v) sum[v] += load(dgates + r * PANEL + v * LANES);
     }
+    UNROLL for (int v = 0; v < SLOTS; ++v) total[v] += sum[v];
 }
 
 void weight_task(void *context, ptrdiff_t task) {
@@ -117,15 +122,20 @@ void weight_task(void *context, ptrdiff_t task) {
     }
     int biases = part == parts(b) - 1 && (b->layer->grad_b_ih || b->layer->grad_b_hh);
     vf bias[SLOTS] = {{0}};
-    for (ptrdiff_t row = 0; row < total; row += CHUNK) {
-        ptrdiff_t rows = least(CHUNK, total - row);
-        if (biases) add_rows(bias, b->dgates + (panel * total + row) * PANEL, rows);
-        for (int i = 0; i < count; ++i) {
-            int vectors = b->cell->wide ? vectors_in(b->shape.hidden, panel) : list[i].slots;
-            if (i == 0 && b->layer->tokens) {
-                if (to[0] > from[0]) scatter(&list[0], b->tokens + row, b->dgates + (panel * total + row) * PANEL, rows);
-            } else {
-                add_chunk(b, &list[i], panel, row, rows, from[i], to[i], vectors);
+    for (ptrdiff_t w = 0; w < b->plan.slabs; ++w) {
+        const struct slab *slab = &b->plan.slab[w];
+        ptrdiff_t second_step = slab->first + active(slab, 0), end = slab->first + slab->offset[b->layer->steps];
+        for (ptrdiff_t row = slab->first; row < end; row += CHUNK) {
+            ptrdiff_t rows = least(CHUNK, end - row);
+            if (biases) add_rows(bias, b->dgates + (panel * total + row) * PANEL, rows);
+            for (int i = 0; i < count; ++i) {
+                int vectors = b->cell->wide ? vectors_in(b->shape.hidden, panel) : list[i].slots;
+                if (i == 0 && b->layer->tokens) {
+                    if (to[0] > from[0]) scatter(&list[0], b->tokens + row, b->dgates + (panel * total + row) * PANEL, rows);
+                } else {
+                    ptrdiff_t start = list[i].starts_at_zero ? least(most(row, second_step), row + rows) : row;
+                    add_chunk(b, &list[i], panel, start, row + rows - start, from[i], to[i], vectors);
+                }
             }
         }
     }
