@@ -17,7 +17,7 @@ from unrolled.kernels.native.memory import Memory
 
 __all__ = ["INTERFACE", "KINDS", "Call", "Forward", "Gradients", "Library"]
 
-INTERFACE = 1
+INTERFACE = 2
 """The number of `struct layer` in src/layer.h that this file mirrors."""
 
 KINDS = {
@@ -113,6 +113,7 @@ class Library:
         self._forward = _function(library, "unrolled_forward", ctypes.c_void_p)
         self._backward = _function(library, "unrolled_backward", ctypes.c_void_p)
         self._memory = Memory(library)
+        _function(library, "unrolled_use_team", ctypes.c_void_p)(_torch_team())
 
     def forward(self, call: Call, *, keep: bool) -> Forward:
         """Run the layer; `keep` what `backward` needs."""
@@ -170,6 +171,14 @@ def _function(library: ctypes.CDLL, name: str, *arguments: type) -> ctypes._Name
     function.argtypes = arguments
     function.restype = ctypes.c_int64
     return function
+
+
+def _torch_team() -> int | None:
+    """The address of GOMP_parallel in the OpenMP that torch itself uses; None where it has none."""
+    try:
+        return ctypes.cast(ctypes.CDLL(torch._C.__file__).GOMP_parallel, ctypes.c_void_p).value
+    except (OSError, AttributeError):
+        return None
 
 
 def _check(code: int) -> None:

@@ -3,10 +3,11 @@
 #include "block.h"
 #include "export.h"
 #include "forward.h"
+#include "pool.h"
 #include "storage.h"
 
 /* Bumped whenever struct layer or a function below changes: the loader refuses another's library. */
-EXPORT int64_t unrolled_interface(void) { return 1; }
+EXPORT int64_t unrolled_interface(void) { return 2; }
 
 EXPORT int64_t unrolled_lanes(void) { return LANES; }
 
@@ -24,3 +25,9 @@ EXPORT int64_t unrolled_backward(const struct layer *layer) { return !backward(l
 /* Memory for `saved` and other large tensors of the caller's. */
 EXPORT void *unrolled_block_take(int64_t bytes) { return block_take((size_t)bytes); }
 EXPORT void unrolled_block_give(void *block) { block_give(block); }
+
+/* Run on an OpenMP team from now on: see pool.h. */
+EXPORT int64_t unrolled_use_team(team_fn *team) {
+    pool_use_team(team);
+    return 0;
+}

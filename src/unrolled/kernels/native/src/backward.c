@@ -267,6 +267,13 @@ static void grad_x_task(void *context, ptrdiff_t task) {
     }
 }
 
+/* The products over all steps: ∂L/∂x, then the weights. */
+static void product_task(void *context, ptrdiff_t task) {
+    const struct backward *b = context;
+    if (task < b->grad_x_tasks) grad_x_task(context, task);
+    else weight_task(context, task - b->grad_x_tasks);
+}
+
 static void add_up_peepholes(const struct backward *b) {
     const struct layer *layer = b->layer;
     for (ptrdiff_t i = 0; layer->grad_peephole && i < 3 * layer->hidden; ++i) {
@@ -288,10 +295,9 @@ int backward(const struct layer *layer, const struct cell *cell) {
     b.c = b.gates + kept_gates(&b.shape, cell, b.plan.storage_rows);
     pad_peephole(b.peephole, layer->peephole, &b.shape);
     memset(b.zeros, 0, (size_t)b.shape.padded * sizeof(float));
-    pool_run(layer->threads, b.shape.panels, pack_task, &b);
-    pool_run(layer->threads, b.plan.slabs, slab_task, &b);
-    if (layer->grad_x) pool_run(layer->threads, ceil_div(b.plan.storage_rows, ROWS_TOGETHER), grad_x_task, &b);
-    pool_run(layer->threads, weight_tasks(&b), weight_task, &b);
+    b.grad_x_tasks = layer->grad_x ? ceil_div(b.plan.storage_rows, ROWS_TOGETHER) : 0;
+    struct phase phases[] = {{pack_task, b.shape.panels}, {slab_task, b.plan.slabs}, {product_task, b.grad_x_tasks + weight_tasks(&b)}};
+    pool_run(layer->threads, phases, 3, &b);
     add_up_peepholes(&b);
     block_give(arena.base);
     return 1;

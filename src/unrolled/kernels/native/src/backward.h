@@ -20,6 +20,7 @@ struct backward {
     const float **x_rows;            /* [storage rows], or */
     int64_t *tokens;
     float **grad_x_rows;             /* [storage rows] */
+    ptrdiff_t grad_x_tasks;
     struct backward_scratch *scratch; /* [slabs] */
     float *weight_sums;              /* [panels, weight_sum_floats]: see weights.c */
 };

@@ -270,8 +270,7 @@ int forward(const struct layer *layer, const struct cell *cell) {
     if (layer->saved) keep_slabs(layer->saved, f.plan.slabs);
     pad_peephole(f.peephole, layer->peephole, &f.shape);
     memset(f.zeros, 0, (size_t)f.shape.padded * sizeof(float));
-    pool_run(layer->threads, f.shape.panels, pack_task, &f);
-    pool_run(layer->threads, f.plan.slabs, slab_task, &f);
+    pool_run(layer->threads, (struct phase[]){{pack_task, f.shape.panels}, {slab_task, f.plan.slabs}}, 2, &f);
     block_give(arena.base);
     return 1;
 }
