@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from unrolled.kernels.implementation import Gradients, Implementation, Inputs, Result
-from unrolled.kernels.native.library import KINDS, Call, Library
+from unrolled.kernels.native.library import KINDS, OBSERVED, Call, Library
 from unrolled.kernels.native.loader import NativeUnavailable, load, variants
 from unrolled.kernels.reference.cell import Cell
 
@@ -91,6 +91,11 @@ def _implementation(name: str, library: Library) -> Implementation:
         saved = () if done.saved is None else (done.output.detach(), done.saved)
         return Result(done.output, done.state, saved)
 
+    def observe(inputs: Inputs) -> tuple[Result, tuple[Tensor, ...]]:
+        done = library.forward(_call(name, inputs), keep=inputs.train, observe=True)
+        saved = () if done.saved is None else (done.output.detach(), done.saved)
+        return Result(done.output, done.state, saved), done.observed
+
     def backward(
         inputs: Inputs,
         saved: tuple[Tensor, ...],
@@ -104,7 +109,8 @@ def _implementation(name: str, library: Library) -> Implementation:
         )
         return Gradients(done.x, done.state, done.weights)
 
-    return Implementation(f"native {library.file.stem.rpartition('-')[2]}", forward, backward, reads_tokens=True)
+    variant = library.file.stem.rpartition("-")[2]
+    return Implementation(f"native {variant}", forward, backward, observe, OBSERVED[name], reads_tokens=True)
 
 
 def _given(inputs: Inputs) -> bool:

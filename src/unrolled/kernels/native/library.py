@@ -15,9 +15,9 @@ from torch import Tensor
 
 from unrolled.kernels.native.memory import Memory
 
-__all__ = ["INTERFACE", "KINDS", "Call", "Forward", "Gradients", "Library"]
+__all__ = ["INTERFACE", "KINDS", "OBSERVED", "Call", "Forward", "Gradients", "Library"]
 
-INTERFACE = 2
+INTERFACE = 3
 """The number of `struct layer` in src/layer.h that this file mirrors."""
 
 KINDS = {
@@ -30,6 +30,19 @@ KINDS = {
     "full-peephole": 6,
 }
 """The reference cells' names, numbered as `enum cell_kind` numbers them."""
+
+
+_LSTM = ("input_gate", "forget_gate", "candidate", "output_gate", "memory")
+OBSERVED = {
+    "rnn-tanh": (),
+    "rnn-relu": (),
+    "gru": ("candidate", "reset_gate", "update_gate"),
+    "gru-reset-before": ("candidate", "reset_gate", "update_gate"),
+    "lstm": _LSTM,
+    "peephole": _LSTM,
+    "full-peephole": ("candidate", "input_gate", "forget_gate", "output_gate", "memory"),
+}
+"""What each shows beside its output, in the order of the slots that src/ gives its gates."""
 
 
 class Call(NamedTuple):
@@ -53,11 +66,12 @@ class Call(NamedTuple):
 
 
 class Forward(NamedTuple):
-    """What comes out: output [T,B,H], the final state [B,H] each, and what backward needs of it (None if not kept)."""
+    """Output [T,B,H], the final state [B,H] each, what backward needs (None: not kept), what `OBSERVED` names."""
 
     output: Tensor
     state: tuple[Tensor, ...]
     saved: Tensor | None
+    observed: tuple[Tensor, ...] = ()
 
 
 class Gradients(NamedTuple):
@@ -84,7 +98,7 @@ class _Layer(ctypes.Structure):
             for name in (
                 *("lengths", "x", "tokens", "h0", "c0"),
                 *("w_ih", "w_hh", "b_ih", "b_hh", "peephole"),
-                *("out", "h_n", "c_n", "saved"),
+                *("out", "h_n", "c_n", "saved", "observed"),
                 *("grad_out", "grad_h_n", "grad_c_n", "grad_x", "grad_h0", "grad_c0"),
                 *("grad_w_ih", "grad_w_hh", "grad_b_ih", "grad_b_hh", "grad_peephole"),
             )
@@ -113,23 +127,28 @@ class Library:
         self._forward = _function(library, "unrolled_forward", ctypes.c_void_p)
         self._backward = _function(library, "unrolled_backward", ctypes.c_void_p)
         self._memory = Memory(library)
+        shown = _function(library, "unrolled_observed", ctypes.c_int64)
+        assert all(shown(KINDS[name]) == len(names) for name, names in OBSERVED.items())
         _function(library, "unrolled_use_team", ctypes.c_void_p)(_torch_team())
 
-    def forward(self, call: Call, *, keep: bool) -> Forward:
-        """Run the layer; `keep` what `backward` needs."""
+    def forward(self, call: Call, *, keep: bool, observe: bool = False) -> Forward:
+        """Run the layer; `keep` what `backward` needs; `observe` the gates and memories of every step."""
         x, state, weights, lengths = _dense(call)
         T, B, H = x.shape[0], x.shape[1], weights[1].shape[1]  # type: ignore[union-attr]
-        output = x.new_empty((T, B, H), dtype=torch.float32)
+        output = self._memory.tensor(T, B, H)
         final = tuple(x.new_empty((B, H), dtype=torch.float32) for _ in state)
         layer = _describe(call, x, state, weights, lengths, output)
         layer.h_n = final[0].data_ptr()
         layer.c_n = final[1].data_ptr() if len(final) > 1 else None
-        saved = None
+        saved, observed = None, None
+        if observe and OBSERVED[call.cell]:
+            observed = self._memory.tensor(len(OBSERVED[call.cell]), T, B, H)
+            layer.observed = observed.data_ptr()
         if keep:
             saved = self._memory.floats(self._saved_floats(ctypes.addressof(layer)))
             layer.saved = saved.data_ptr()
         _check(self._forward(ctypes.addressof(layer)))
-        return Forward(output, final, saved)
+        return Forward(output, final, saved, () if observed is None else observed.unbind())
 
     def backward(
         self,
@@ -153,7 +172,7 @@ class Library:
         final = tuple(None if g is None else g.contiguous() for g in grad_state)
         layer.grad_h_n = _address(final[0])
         layer.grad_c_n = _address(final[1]) if len(final) > 1 else None
-        grad_x = torch.empty(x.shape) if want_x and x.is_floating_point() else None
+        grad_x = self._memory.tensor(*x.shape) if want_x and x.is_floating_point() else None
         layer.grad_x = _address(grad_x)
         grads = tuple(output.new_empty(output.shape[1:]) if want_state else None for _ in state)
         layer.grad_h0 = _address(grads[0])

@@ -7,7 +7,7 @@
 #include "storage.h"
 
 /* Bumped whenever struct layer or a function below changes: the loader refuses another's library. */
-EXPORT int64_t unrolled_interface(void) { return 2; }
+EXPORT int64_t unrolled_interface(void) { return 3; }
 
 EXPORT int64_t unrolled_lanes(void) { return LANES; }
 
@@ -17,6 +17,9 @@ EXPORT int64_t unrolled_saved_floats(const struct layer *layer) {
     struct shape shape = shape_of(layer, cell);
     return kept_floats(&shape, cell, plan_storage_rows(layer));
 }
+
+/* Tensors that `observed` has room for. */
+EXPORT int64_t unrolled_observed(int64_t kind) { return observed_tensors(cell_of(kind)); }
 
 /* 0: done; 1: out of memory. */
 EXPORT int64_t unrolled_forward(const struct layer *layer) { return !forward(layer, cell_of(layer->kind)); }

@@ -17,12 +17,18 @@ struct forward_panel {
     ptrdiff_t padded;                /* hidden units, rounded up to LANES */
     float *gates;                    /* in: pre-activations */
     float *kept;                     /* out: the gates, for backward and observers; NULL where nobody asks */
+    int observed;                    /* they are read again at once */
     const float *c_before;
     float *c;                        /* or r ⊙ h', for the GRU that resets before its product */
     const float *const *h_before;    /* whole rows */
     float *const *out;               /* whole rows */
     const float *peephole;           /* [3, padded] */
 };
+
+INLINE void keep(const struct forward_panel *p, ptrdiff_t at, vf x) {
+    if (p->observed) store(p->kept + at, x);
+    else store_past(p->kept + at, x);
+}
 
 /* The same, going back. dh, dstate, dreset: [rows, PANEL]; carry: [rows, padded]. */
 struct backward_panel {
@@ -45,6 +51,7 @@ struct cell {
     int gates;                       /* blocks of H rows in w_ih */
     int x_first, x_slots, h_first, h_slots;
     signed char x_gate[SLOTS], h_gate[SLOTS]; /* by slot: which block of w_ih, of w_hh */
+    int shown_slots;                 /* the first so many are gates that an observer sees */
     int has_memory;                  /* keeps c beside h */
     int recurs_on_memory;            /* w_hh multiplies c, not h */
     int carries_hidden;              /* carry belongs to h (GRU), not to c */

@@ -18,6 +18,8 @@ struct slab_scratch {
     float *gates;        /* [panels, steps together · rows, PANEL] */
     float *c;            /* [2, rows, padded] */
     float *c_initial;    /* [rows, padded] */
+    float *kept;         /* [panels, rows, PANEL]: a step's gates on their way to an observer */
+    float **observed;    /* [rows]: the place of each in the first observed tensor */
     const float **x;     /* [steps together · rows] */
     const float **h_before, **state, **out; /* [rows] */
     const float **start; /* [rows]: where the sums of panel 0 begin: the biases, or a token's line of the table */
@@ -55,6 +57,8 @@ static void lay_out(struct forward *f, struct arena *arena) {
             .gates = TAKE(arena, float, panels * f->together * rows * PANEL),
             .c = TAKE(arena, float, keep ? 0 : 2 * rows * shape->padded),
             .c_initial = TAKE(arena, float, rows * shape->padded),
+            .kept = TAKE(arena, float, f->layer->observed ? panels * rows * PANEL : 0),
+            .observed = TAKE(arena, float *, rows),
             .x = TAKE(arena, const float *, f->together * rows),
             .h_before = TAKE(arena, const float *, rows),
             .state = TAKE(arena, const float *, rows),
@@ -167,6 +171,27 @@ static void start_panel(const struct forward *f, ptrdiff_t w, ptrdiff_t panel, p
     }
 }
 
+static float *kept_for_now(const struct forward *f, ptrdiff_t w, ptrdiff_t panel, ptrdiff_t step) {
+    return f->layer->observed ? f->scratch[w].kept + panel * f->plan.most_rows * PANEL : kept_at(f, w, panel, step);
+}
+
+ptrdiff_t observed_tensors(const struct cell *cell) { return cell->shown_slots + cell->has_memory; }
+
+/* A panel's gates and memory to who observes, and its gates to where backward looks for them. */
+static void show(const struct forward *f, ptrdiff_t w, ptrdiff_t index, ptrdiff_t step, const struct forward_panel *panel) {
+    const struct layer *layer = f->layer;
+    ptrdiff_t tensor = layer->steps * layer->batch * layer->hidden;
+    for (ptrdiff_t r = 0; r < panel->rows; ++r) {
+        float *to = f->scratch[w].observed[r] + panel->unit;
+        for (int slot = 0; slot < f->cell->shown_slots; ++slot, to += tensor) {
+            store_part(to, load(panel->kept + r * PANEL + slot * LANES), panel->units);
+        }
+        if (f->cell->has_memory) store_part(to, load(panel->c + r * panel->padded + panel->unit), panel->units);
+    }
+    float *kept = kept_at(f, w, index, step);
+    if (kept) memcpy(kept, panel->kept, (size_t)(panel->rows * PANEL) * sizeof(float));
+}
+
 static void run_step(const struct forward *f, ptrdiff_t w, ptrdiff_t step, ptrdiff_t from) {
     const struct layer *layer = f->layer;
     const struct cell *cell = f->cell;
@@ -187,12 +212,17 @@ static void run_step(const struct forward *f, ptrdiff_t w, ptrdiff_t step, ptrdi
                                   .c = memory_at(f, w, step),
                                   .h_before = scratch->h_before,
                                   .out = (float *const *)scratch->out,
-                                  .peephole = f->peephole};
+                                  .peephole = f->peephole,
+                                  .observed = layer->observed && !cell->wide};
+    for (ptrdiff_t b = 0; panel.observed && b < rows; ++b) {
+        ptrdiff_t row = slab->batch[b];
+        scratch->observed[b] = layer->observed + (time_of(layer, &f->plan, step, slab->batch[b]) * layer->batch + row) * layer->hidden;
+    }
     int at_once = f->together == 1 && cell->x_slots == cell->h_slots && cell->x_first == cell->h_first;
     point_at_starts(f, w, step);
     for (ptrdiff_t p = 0; p < shape->panels; ++p) {
         panel.gates = gates_at(f, w, at_once ? 0 : p, step, from);
-        panel.kept = kept_at(f, w, p, step);
+        panel.kept = kept_for_now(f, w, p, step);
         panel.unit = p * shape->panel_units;
         panel.units = units_in(shape->hidden, shape->panel_units, p);
         int vectors = cell->wide ? vectors_in(shape->hidden, p) : cell->h_slots, count = 0;
@@ -207,17 +237,19 @@ static void run_step(const struct forward *f, ptrdiff_t w, ptrdiff_t step, ptrdi
                     vectors);
         }
         cell->activate(&panel);
+        if (panel.observed && !cell->activate_reset) show(f, w, p, step, &panel);
     }
     if (!cell->activate_reset) return;
     for (ptrdiff_t b = 0; b < rows; ++b) scratch->state[b] = panel.c + b * shape->padded;
     for (ptrdiff_t p = 0; p < shape->panels; ++p) {
         panel.gates = gates_at(f, w, p, step, from);
-        panel.kept = kept_at(f, w, p, step);
+        panel.kept = kept_for_now(f, w, p, step);
         panel.unit = p * shape->panel_units;
         panel.units = units_in(shape->hidden, shape->panel_units, p);
         struct gemm_run run = {scratch->state, 0, 1, 0, shape->hidden, f->reset_weights + p * shape->hidden * LANES};
         if (!starts_at_zero) product(panel.gates, rows, NULL, 0, &run, 1, LANES, 1);
         cell->activate_reset(&panel);
+        if (panel.observed) show(f, w, p, step, &panel);
     }
 }
 
@@ -235,6 +267,9 @@ static void finish_rows(const struct forward *f, ptrdiff_t w) {
         if (f->cell->has_memory) memcpy(layer->c_n + row * layer->hidden, memory_at(f, w, last) + b * f->shape.padded, bytes);
         for (ptrdiff_t time = last + 1; time < layer->steps; ++time) {
             memset(layer->out + time * layer->out_time + row * layer->out_row, 0, bytes);
+            for (ptrdiff_t i = 0; layer->observed && i < observed_tensors(f->cell); ++i) {
+                memset(layer->observed + ((i * layer->steps + time) * layer->batch + row) * layer->hidden, 0, bytes);
+            }
         }
     }
 }

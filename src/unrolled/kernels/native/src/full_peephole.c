@@ -18,10 +18,10 @@ static void activate(const struct forward_panel *p) {
         vf f = sigmoid_vf(load(gates + 2 * LANES)), o = sigmoid_vf(load(gates + 3 * LANES));
         vf c = f * c_before + i * g;
         if (p->kept) {
-            store_past(p->kept + b * PANEL, g);
-            store_past(p->kept + b * PANEL + LANES, i);
-            store_past(p->kept + b * PANEL + 2 * LANES, f);
-            store_past(p->kept + b * PANEL + 3 * LANES, o);
+            keep(p, b * PANEL, g);
+            keep(p, b * PANEL + LANES, i);
+            keep(p, b * PANEL + 2 * LANES, f);
+            keep(p, b * PANEL + 3 * LANES, o);
         }
         store(p->c + b * p->padded + p->unit, c);
         store_part(p->out[b] + p->unit, o * tanh_vf(c), p->units);
@@ -45,6 +45,7 @@ static void differentiate(const struct backward_panel *p) {
 }
 
 const struct cell cell_full_peephole_lstm = {.gates = 4,
+                                             .shown_slots = 4,
                                              .x_slots = 4,
                                              .x_gate = {2, 0, 1, 3},
                                              .h_first = 1,

@@ -20,10 +20,10 @@ static void activate(const struct forward_panel *p) {
         vf r = sigmoid_vf(load(gates + LANES)), z = sigmoid_vf(load(gates + 2 * LANES)), m = load(gates + 3 * LANES);
         vf n = tanh_vf(load(gates) + r * m);
         if (p->kept) {
-            store_past(p->kept + b * PANEL, n);
-            store_past(p->kept + b * PANEL + LANES, r);
-            store_past(p->kept + b * PANEL + 2 * LANES, z);
-            store_past(p->kept + b * PANEL + 3 * LANES, m);
+            keep(p, b * PANEL, n);
+            keep(p, b * PANEL + LANES, r);
+            keep(p, b * PANEL + 2 * LANES, z);
+            keep(p, b * PANEL + 3 * LANES, m);
         }
         store_part(p->out[b] + p->unit, (1.0f - z) * n + z * h_before, p->units);
     }
@@ -50,8 +50,8 @@ static void reset(const struct forward_panel *p) {
         float *gates = p->gates + b * PANEL;
         vf r = sigmoid_vf(load(gates + LANES)), z = sigmoid_vf(load(gates + 2 * LANES));
         if (p->kept) {
-            store_past(p->kept + b * PANEL + LANES, r);
-            store_past(p->kept + b * PANEL + 2 * LANES, z);
+            keep(p, b * PANEL + LANES, r);
+            keep(p, b * PANEL + 2 * LANES, z);
         }
         store(gates + 2 * LANES, z);
         store(p->c + b * p->padded + p->unit, r * load_part(p->h_before[b] + p->unit, p->units));
@@ -63,7 +63,7 @@ static void activate_reset(const struct forward_panel *p) {
         const float *gates = p->gates + b * PANEL;
         vf h_before = load_part(p->h_before[b] + p->unit, p->units);
         vf n = tanh_vf(load(gates)), z = load(gates + 2 * LANES);
-        if (p->kept) store_past(p->kept + b * PANEL, n);
+        if (p->kept) keep(p, b * PANEL, n);
         store_part(p->out[b] + p->unit, (1.0f - z) * h_before + z * n, p->units);
     }
 }
@@ -90,7 +90,8 @@ static void differentiate_reset(const struct backward_panel *p) {
     }
 }
 
-#define SLOTS_OF_GRU .gates = 3, .x_slots = 3, .x_gate = {2, 0, 1}, .h_first = 1, .h_gate = {0, 0, 1, 2}, .carries_hidden = 1
+#define SLOTS_OF_GRU \
+    .gates = 3, .shown_slots = 3, .x_slots = 3, .x_gate = {2, 0, 1}, .h_first = 1, .h_gate = {0, 0, 1, 2}, .carries_hidden = 1
 
 const struct cell cell_gru = {SLOTS_OF_GRU, .h_slots = 3, .activate = activate, .differentiate = differentiate};
 const struct cell cell_gru_reset_before = {SLOTS_OF_GRU,

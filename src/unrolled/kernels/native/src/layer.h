@@ -24,6 +24,7 @@ struct layer {
     const float *peephole;             /* [3·H]: i, f, o */
     float *out, *h_n, *c_n;            /* [T, B, H], [B, H], [B, H] */
     float *saved;                      /* unrolled_saved_floats() of them, 64-byte aligned; NULL: no backward to come */
+    float *observed;                   /* [unrolled_observed(), T, B, H]: the cell's gates by slot, then c; NULL: nobody looks */
 
     const float *grad_out, *grad_h_n, *grad_c_n;
     float *grad_x;                     /* [T, B, I] contiguous; each of these may be NULL: not wanted */
