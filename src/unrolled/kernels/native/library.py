@@ -17,7 +17,7 @@ from unrolled.kernels.native.memory import Memory
 
 __all__ = ["INTERFACE", "KINDS", "OBSERVED", "Call", "Forward", "Gradients", "Library"]
 
-INTERFACE = 3
+INTERFACE = 4
 """The number of `struct layer` in src/layer.h that this file mirrors."""
 
 KINDS = {
@@ -49,10 +49,11 @@ class Call(NamedTuple):
     """One layer in one direction: what goes in.
 
     Attributes:
-        cell: a key of `KINDS`.
-        x: float32 [T,B,I], its last axis contiguous; or int64 tokens [T,B], which stand for rows of the identity.
-        state: [B,H] each, hidden first; None stands for zeros.
-        weights: W_ih, W_hh, b_ih, b_hh, p as in `reference.cell.Weights`.
+        cell: a key of `KINDS` that the library `knows`.
+        x: [T,B,I] of the library's dtype, its last axis contiguous; or int64 tokens [T,B], which stand for rows of the
+            identity. In bfloat16, I (but for tokens) and H are even.
+        state: [B,H] each, hidden first, which has the library's dtype, the memory float32; None stands for zeros.
+        weights: W_ih, W_hh, b_ih, b_hh, p as in `reference.cell.Weights`, float32.
         lengths: int64 [B] in 0..T, or None.
         reverse: from each row's last step to its first.
     """
@@ -109,6 +110,12 @@ class _Layer(ctypes.Structure):
 class Library:
     """One variant of the library, loaded.
 
+    Attributes:
+        file: where it lies.
+        lanes: floats in a vector.
+        dtype: of the sequences it reads and writes: float32, or bfloat16 with all sums and weights in float32.
+        knows: the cells it computes, a part of `KINDS`.
+
     Args:
         file: the shared library.
 
@@ -128,15 +135,16 @@ class Library:
         self._backward = _function(library, "unrolled_backward", ctypes.c_void_p)
         self._memory = Memory(library)
         shown = _function(library, "unrolled_observed", ctypes.c_int64)
-        assert all(shown(KINDS[name]) == len(names) for name, names in OBSERVED.items())
+        self.knows = frozenset(name for name, names in OBSERVED.items() if shown(KINDS[name]) == len(names))
+        self.dtype = {4: torch.float32, 2: torch.bfloat16}[_function(library, "unrolled_element_bytes")()]
         _function(library, "unrolled_use_team", ctypes.c_void_p)(_torch_team())
 
     def forward(self, call: Call, *, keep: bool, observe: bool = False) -> Forward:
         """Run the layer; `keep` what `backward` needs; `observe` the gates and memories of every step."""
         x, state, weights, lengths = _dense(call)
         T, B, H = x.shape[0], x.shape[1], weights[1].shape[1]  # type: ignore[union-attr]
-        output = self._memory.tensor(T, B, H)
-        final = tuple(x.new_empty((B, H), dtype=torch.float32) for _ in state)
+        output = self._memory.tensor(T, B, H, dtype=self.dtype)
+        final = tuple(x.new_empty((B, H), dtype=torch.float32 if i else self.dtype) for i, _ in enumerate(state))
         layer = _describe(call, x, state, weights, lengths, output)
         layer.h_n = final[0].data_ptr()
         layer.c_n = final[1].data_ptr() if len(final) > 1 else None
@@ -169,12 +177,12 @@ class Library:
             grad_output = _rows_dense(grad_output)
             layer.grad_out = grad_output.data_ptr()
             layer.grad_out_time, layer.grad_out_row = grad_output.stride()[:2]
-        final = tuple(None if g is None else g.contiguous() for g in grad_state)
+        final = tuple(None if g is None else g.float().contiguous() for g in grad_state)
         layer.grad_h_n = _address(final[0])
         layer.grad_c_n = _address(final[1]) if len(final) > 1 else None
-        grad_x = self._memory.tensor(*x.shape) if want_x and x.is_floating_point() else None
+        grad_x = self._memory.tensor(*x.shape, dtype=self.dtype) if want_x and x.is_floating_point() else None
         layer.grad_x = _address(grad_x)
-        grads = tuple(output.new_empty(output.shape[1:]) if want_state else None for _ in state)
+        grads = tuple(torch.empty(output.shape[1:]) if want_state else None for _ in state)
         layer.grad_h0 = _address(grads[0])
         layer.grad_c0 = _address(grads[1]) if len(grads) > 1 else None
         grad_weights = tuple(None if w is None else torch.empty_like(w) for w in weights)

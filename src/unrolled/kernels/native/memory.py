@@ -41,11 +41,14 @@ class Memory:
         weakref.finalize(block, self._give, address).atexit = False
         return torch.frombuffer(block, dtype=torch.float32)
 
-    def tensor(self, *shape: int) -> Tensor:
-        """A float32 tensor of this shape, not cleared: from here if it is large, else from torch.
+    def tensor(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        """A tensor of this shape, not cleared: from here if it is large, else from torch.
 
         Raises:
             MemoryError: there is no memory for it.
         """
         count = math.prod(shape)
-        return torch.empty(shape) if count < LARGE else self.floats(count).view(shape)
+        if count < LARGE:
+            return torch.empty(shape, dtype=dtype)
+        floats = self.floats(-(-count * dtype.itemsize // 4))
+        return floats.view(dtype)[:count].view(shape)

@@ -7,9 +7,12 @@
 #include "storage.h"
 
 /* Bumped whenever struct layer or a function below changes: the loader refuses another's library. */
-EXPORT int64_t unrolled_interface(void) { return 3; }
+EXPORT int64_t unrolled_interface(void) { return 4; }
 
 EXPORT int64_t unrolled_lanes(void) { return LANES; }
+
+/* Bytes of an element of a sequence: 4, or 2 for bfloat16, whose sizes I (but for tokens) and H must be even. */
+EXPORT int64_t unrolled_element_bytes(void) { return sizeof(element); }
 
 /* Floats that forward keeps for backward. */
 EXPORT int64_t unrolled_saved_floats(const struct layer *layer) {
@@ -19,7 +22,10 @@ EXPORT int64_t unrolled_saved_floats(const struct layer *layer) {
 }
 
 /* Tensors that `observed` has room for. */
-EXPORT int64_t unrolled_observed(int64_t kind) { return observed_tensors(cell_of(kind)); }
+EXPORT int64_t unrolled_observed(int64_t kind) {
+    const struct cell *cell = cell_of(kind);
+    return cell ? observed_tensors(cell) : -1; /* this library does not know the cell */
+}
 
 /* 0: done; 1: out of memory. */
 EXPORT int64_t unrolled_forward(const struct layer *layer) { return !forward(layer, cell_of(layer->kind)); }

@@ -20,8 +20,8 @@ struct forward_panel {
     int observed;                    /* they are read again at once */
     const float *c_before;
     float *c;                        /* or r ⊙ h', for the GRU that resets before its product */
-    const float *const *h_before;    /* whole rows */
-    float *const *out;               /* whole rows */
+    const element *const *h_before;  /* whole rows */
+    element *const *out;             /* whole rows */
     const float *peephole;           /* [3, padded] */
 };
 
@@ -35,14 +35,14 @@ struct backward_panel {
     ptrdiff_t rows, unit, units, padded;
     const float *gates;              /* as forward left them; NULL for a wide cell */
     const float *c_before, *c;
-    const float *const *h_before;
-    const float *const *out;
+    const element *const *h_before;
+    const element *const *out;
     const float *peephole;
     const float *dh;                 /* ∂L/∂h of this step, complete */
     const float *dstate;             /* ∂L/∂c of this step through the products, for a cell that recurs on c */
     const float *dreset;             /* ∂L/∂(r ⊙ h'), for differentiate_reset */
     float *carry;                    /* in: what the next step passed on elementwise; out: the same for the step before */
-    float *dgates;                   /* out: ∂L/∂pre-activations, by slots */
+    element *dgates;                 /* out: ∂L/∂pre-activations, by slots */
     float *dpeephole;                /* [3, padded], added to */
 };
 

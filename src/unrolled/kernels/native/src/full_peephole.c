@@ -24,22 +24,23 @@ static void activate(const struct forward_panel *p) {
             keep(p, b * PANEL + 3 * LANES, o);
         }
         store(p->c + b * p->padded + p->unit, c);
-        store_part(p->out[b] + p->unit, o * tanh_vf(c), p->units);
+        store_elements_part(p->out[b] + p->unit, o * tanh_vf(c), p->units);
     }
 }
 
 static void differentiate(const struct backward_panel *p) {
     for (ptrdiff_t b = 0; b < p->rows; ++b) {
         const float *gates = p->gates + b * PANEL;
-        float *dgates = p->dgates + b * PANEL, *carry = p->carry + b * p->padded + p->unit;
+        element *dgates = p->dgates + b * PANEL;
+        float *carry = p->carry + b * p->padded + p->unit;
         vf c_before = load(p->c_before + b * p->padded + p->unit), c = load(p->c + b * p->padded + p->unit);
         vf g = load(gates), i = load(gates + LANES), f = load(gates + 2 * LANES), o = load(gates + 3 * LANES);
         vf dh = load(p->dh + b * PANEL), tanh_c = tanh_vf(c);
         vf dc = load(carry) + load(p->dstate + b * PANEL) + dh * o * (1.0f - tanh_c * tanh_c);
-        store(dgates, dc * i * g * (1.0f - g));
-        store(dgates + LANES, dc * g * i * (1.0f - i));
-        store(dgates + 2 * LANES, dc * c_before * f * (1.0f - f));
-        store(dgates + 3 * LANES, dh * tanh_c * o * (1.0f - o));
+        store_elements(dgates, dc * i * g * (1.0f - g));
+        store_elements(dgates + LANES, dc * g * i * (1.0f - i));
+        store_elements(dgates + 2 * LANES, dc * c_before * f * (1.0f - f));
+        store_elements(dgates + 3 * LANES, dh * tanh_c * o * (1.0f - o));
         store(carry, dc * f);
     }
 }

@@ -41,8 +41,8 @@ INLINE void rows_body(const int rows, const int vectors, float *tile, ptrdiff_t 
                     __builtin_prefetch(ahead, 0, 2);
                     UNROLL for (int v = 0; v < vectors; ++v) weights[v] = load(b + v * LANES);
                     UNROLL for (int r = 0; r < rows; ++r) {
-                        vf x = splat(row[r][k]);
-                        UNROLL for (int v = 0; v < vectors; ++v) sum[r][v] += x * weights[v];
+                        vf x = splat_word(row[r] + k);
+                        UNROLL for (int v = 0; v < vectors; ++v) sum[r][v] = multiply_add(sum[r][v], x, weights[v]);
                     }
                     b += b_stride;
                     ahead += 64 / sizeof(float);
@@ -63,8 +63,8 @@ INLINE void columns_body(const int rows, const int vectors, float *tile, ptrdiff
         vf weights[SLOTS];
         UNROLL for (int v = 0; v < vectors; ++v) weights[v] = load(b + v * LANES);
         UNROLL for (int r = 0; r < rows; ++r) {
-            vf scale = splat(row[r]);
-            UNROLL for (int v = 0; v < vectors; ++v) sum[r][v] += scale * weights[v];
+            vf scale = splat_word(row + r);
+            UNROLL for (int v = 0; v < vectors; ++v) sum[r][v] = multiply_add(sum[r][v], scale, weights[v]);
         }
         b += b_stride;
     }

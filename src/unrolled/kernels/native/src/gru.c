@@ -16,7 +16,7 @@
 static void activate(const struct forward_panel *p) {
     for (ptrdiff_t b = 0; b < p->rows; ++b) {
         const float *gates = p->gates + b * PANEL;
-        vf h_before = load_part(p->h_before[b] + p->unit, p->units);
+        vf h_before = load_elements_part(p->h_before[b] + p->unit, p->units);
         vf r = sigmoid_vf(load(gates + LANES)), z = sigmoid_vf(load(gates + 2 * LANES)), m = load(gates + 3 * LANES);
         vf n = tanh_vf(load(gates) + r * m);
         if (p->kept) {
@@ -25,21 +25,21 @@ static void activate(const struct forward_panel *p) {
             keep(p, b * PANEL + 2 * LANES, z);
             keep(p, b * PANEL + 3 * LANES, m);
         }
-        store_part(p->out[b] + p->unit, (1.0f - z) * n + z * h_before, p->units);
+        store_elements_part(p->out[b] + p->unit, (1.0f - z) * n + z * h_before, p->units);
     }
 }
 
 static void differentiate(const struct backward_panel *p) {
     for (ptrdiff_t b = 0; b < p->rows; ++b) {
         const float *gates = p->gates + b * PANEL;
-        float *dgates = p->dgates + b * PANEL;
-        vf h_before = load_part(p->h_before[b] + p->unit, p->units), dh = load(p->dh + b * PANEL);
+        element *dgates = p->dgates + b * PANEL;
+        vf h_before = load_elements_part(p->h_before[b] + p->unit, p->units), dh = load(p->dh + b * PANEL);
         vf n = load(gates), r = load(gates + LANES), z = load(gates + 2 * LANES), m = load(gates + 3 * LANES);
         vf d_n = dh * (1.0f - z) * (1.0f - n * n);
-        store(dgates, d_n);
-        store(dgates + LANES, d_n * m * r * (1.0f - r));
-        store(dgates + 2 * LANES, dh * (h_before - n) * z * (1.0f - z));
-        store(dgates + 3 * LANES, d_n * r);
+        store_elements(dgates, d_n);
+        store_elements(dgates + LANES, d_n * m * r * (1.0f - r));
+        store_elements(dgates + 2 * LANES, dh * (h_before - n) * z * (1.0f - z));
+        store_elements(dgates + 3 * LANES, d_n * r);
         store(p->carry + b * p->padded + p->unit, dh * z);
     }
 }
@@ -54,28 +54,28 @@ static void reset(const struct forward_panel *p) {
             keep(p, b * PANEL + 2 * LANES, z);
         }
         store(gates + 2 * LANES, z);
-        store(p->c + b * p->padded + p->unit, r * load_part(p->h_before[b] + p->unit, p->units));
+        store(p->c + b * p->padded + p->unit, r * load_elements_part(p->h_before[b] + p->unit, p->units));
     }
 }
 
 static void activate_reset(const struct forward_panel *p) {
     for (ptrdiff_t b = 0; b < p->rows; ++b) {
         const float *gates = p->gates + b * PANEL;
-        vf h_before = load_part(p->h_before[b] + p->unit, p->units);
+        vf h_before = load_elements_part(p->h_before[b] + p->unit, p->units);
         vf n = tanh_vf(load(gates)), z = load(gates + 2 * LANES);
         if (p->kept) keep(p, b * PANEL, n);
-        store_part(p->out[b] + p->unit, (1.0f - z) * h_before + z * n, p->units);
+        store_elements_part(p->out[b] + p->unit, (1.0f - z) * h_before + z * n, p->units);
     }
 }
 
 static void differentiate_candidate(const struct backward_panel *p) {
     for (ptrdiff_t b = 0; b < p->rows; ++b) {
         const float *gates = p->gates + b * PANEL;
-        float *dgates = p->dgates + b * PANEL;
-        vf h_before = load_part(p->h_before[b] + p->unit, p->units), dh = load(p->dh + b * PANEL);
+        element *dgates = p->dgates + b * PANEL;
+        vf h_before = load_elements_part(p->h_before[b] + p->unit, p->units), dh = load(p->dh + b * PANEL);
         vf n = load(gates), z = load(gates + 2 * LANES);
-        store(dgates, dh * z * (1.0f - n * n));
-        store(dgates + 2 * LANES, dh * (n - h_before) * z * (1.0f - z));
+        store_elements(dgates, dh * z * (1.0f - n * n));
+        store_elements(dgates + 2 * LANES, dh * (n - h_before) * z * (1.0f - z));
         store(p->carry + b * p->padded + p->unit, dh * (1.0f - z));
     }
 }
@@ -83,9 +83,9 @@ static void differentiate_candidate(const struct backward_panel *p) {
 static void differentiate_reset(const struct backward_panel *p) {
     for (ptrdiff_t b = 0; b < p->rows; ++b) {
         float *carry = p->carry + b * p->padded + p->unit;
-        vf h_before = load_part(p->h_before[b] + p->unit, p->units), d_reset = load(p->dreset + b * PANEL);
+        vf h_before = load_elements_part(p->h_before[b] + p->unit, p->units), d_reset = load(p->dreset + b * PANEL);
         vf r = load(p->gates + b * PANEL + LANES);
-        store(p->dgates + b * PANEL + LANES, d_reset * h_before * r * (1.0f - r));
+        store_elements(p->dgates + b * PANEL + LANES, d_reset * h_before * r * (1.0f - r));
         store(carry, load(carry) + d_reset * r);
     }
 }

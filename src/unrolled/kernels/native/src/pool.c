@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "amx.h"
 #include "flush.h"
 #include "threads.h"
 
@@ -42,6 +43,7 @@ static void pause_briefly(void) {
 }
 
 static void work(struct job *job) {
+    tiles_begin();
     for (int i = 0; i < job->count; ++i) {
         ptrdiff_t tasks = job->phases[i].tasks, task;
         while ((task = atomic_fetch_add(&job->next[i], 1)) < tasks) {
@@ -53,6 +55,7 @@ static void work(struct job *job) {
             else yield_thread();
         }
     }
+    tiles_end();
 }
 
 static void work_in_team(void *job) {
