@@ -217,7 +217,7 @@ def _gradients(layer: RecurrentLayer, x: Tensor, loss: Callable[[Observation], T
     if batch == 0:
         raise InputError(f"the input has shape {list(x.shape)}: give a batch of at least one sequence")
     layer.requires_grad_(True)
-    observation = layer.observe(x)
+    observation = layer.observe(x, by_step=True)
     total = loss(observation)
     states = {
         (index, direction, name): [step[name] for step in trace.steps]

@@ -18,9 +18,17 @@ from unrolled.kernels import autocast, autograd, eager, native, reference, vendo
 from unrolled.kernels.implementation import Implementation, Inputs
 from unrolled.kernels.reference import Cell, State, Weights
 
-__all__ = ["PathChoice", "path", "unroll"]
+__all__ = ["PathChoice", "Seen", "observe", "path", "unroll"]
 
 VARIABLE = "UNROLLED_KERNELS"
+
+
+class Seen(NamedTuple):
+    """What `observe` gives: output and final state as from `unroll`, and each field of the cell's Step, [T,B,H]."""
+
+    output: Tensor
+    state: State
+    values: dict[str, Tensor]
 
 
 class PathChoice(NamedTuple):
@@ -62,9 +70,7 @@ def unroll(
         x, state, weights = autocast.cast(cell, x, state, weights)
         with torch.autocast(x.device.type, enabled=False):
             return unroll(cell, x, state, weights, lengths=lengths, reverse=reverse)
-    fields = (None,) * len(cell.state_names) if state is None else tuple(state)
-    train = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, *fields, *weights))
-    inputs = Inputs(x, fields, weights, lengths, reverse, train)
+    inputs = _inputs(cell, x, state, weights, lengths, reverse)
     implementation = _implementation(cell, inputs)
     if implementation is None or not implementation.reads_tokens:
         inputs = autograd.in_full(inputs)
@@ -74,6 +80,36 @@ def unroll(
         )
         return unrolled.output, unrolled.state
     return autograd.apply(cell, implementation, inputs)
+
+
+def observe(
+    cell: Cell,
+    x: Tensor,
+    state: State | None,
+    weights: Weights,
+    *,
+    lengths: Tensor | None = None,
+    reverse: bool = False,
+) -> Seen | None:
+    """Run `cell` as `unroll` does and keep every gate, candidate and state; None where the path in use shows none.
+
+    The values are zero past a row's end, and differentiable. Arguments and errors as in `unroll`.
+    """
+    if autocast.is_on(x.device):
+        return None
+    inputs = _inputs(cell, x, state, weights, lengths, reverse)
+    implementation = _implementation(cell, inputs)
+    if implementation is None or implementation.observe is None:
+        return None
+    return Seen(*autograd.observe(cell, implementation, inputs))
+
+
+def _inputs(
+    cell: Cell, x: Tensor, state: State | None, weights: Weights, lengths: Tensor | None, reverse: bool
+) -> Inputs:
+    fields = (None,) * len(cell.state_names) if state is None else tuple(state)
+    train = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, *fields, *weights))
+    return Inputs(x, fields, weights, lengths, reverse, train)
 
 
 def path() -> PathChoice:

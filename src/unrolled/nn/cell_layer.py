@@ -14,6 +14,7 @@ from torch.nn.functional import one_hot
 
 from unrolled.errors import InputError
 from unrolled.kernels import recurrent, reference
+from unrolled.kernels.recurrent import Seen
 from unrolled.kernels.reference import Cell, Unrolled, Weights
 from unrolled.nn.initialisers import initialise_cell
 from unrolled.nn.layer import RecurrentLayer
@@ -137,6 +138,10 @@ class CellLayer(RecurrentLayer):
     def _unroll(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
         weights = self._weights(layer, direction)
         return recurrent.unroll(self.cell, x, state, weights, lengths=lengths, reverse=direction == 1)
+
+    def _observe(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> Seen | None:
+        weights = self._weights(layer, direction)
+        return recurrent.observe(self.cell, x, state, weights, lengths=lengths, reverse=direction == 1)
 
     def _trace(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> Unrolled:
         weights = self._weights(layer, direction)
