@@ -17,7 +17,7 @@ from unrolled.kernels.native.library import KINDS, Call, Library
 from unrolled.kernels.native.loader import NativeUnavailable, load, variants
 from unrolled.kernels.reference.cell import Cell
 
-__all__ = ["NativeUnavailable", "describe", "faster", "implementation", "load"]
+__all__ = ["NativeUnavailable", "describe", "faster", "implementation", "library", "load"]
 
 
 def implementation(cell: Cell, inputs: Inputs, asked: str) -> Implementation | None:
@@ -27,12 +27,17 @@ def implementation(cell: Cell, inputs: Inputs, asked: str) -> Implementation | N
     """
     if cell.name not in KINDS or not _readable(inputs) or not (asked or faster(inputs)):
         return None
+    found = library(asked)
+    return None if found is None else _implementation(cell.name, found)
+
+
+def library(asked: str = "") -> Library | None:
+    """The library that UNROLLED_KERNELS asks for (empty: the best); None, said once, where there is none."""
     try:
-        library = load(asked)
+        return load(asked)
     except NativeUnavailable as reason:
         _warn_once(str(reason))
         return None
-    return _implementation(cell.name, library)
 
 
 def faster(inputs: Inputs) -> bool:

@@ -113,6 +113,20 @@ class Library:
         self._forward = _function(library, "unrolled_forward", ctypes.c_void_p)
         self._backward = _function(library, "unrolled_backward", ctypes.c_void_p)
         self._memory = Memory(library)
+        self._library = library
+
+    def call(self, name: str, record: ctypes.Structure) -> int:
+        """Call a function of the graph kernels: it reads `record` and gives a number back."""
+        found: int = _function(self._library, name, ctypes.c_void_p)(ctypes.addressof(record))
+        return found
+
+    def run(self, name: str, record: ctypes.Structure) -> None:
+        """The same for a function that gives 0, or 1 where it got no memory.
+
+        Raises:
+            MemoryError: there is none.
+        """
+        _check(self.call(name, record))
 
     def forward(self, call: Call, *, keep: bool) -> Forward:
         """Run the layer; `keep` what `backward` needs."""
