@@ -63,7 +63,7 @@ def attention(given: Attention) -> Tensor:
     if library is None:
         return attend(given)[0]
     edge = None if given.edge is None else given.edge.float()
-    y: Tensor = _Fused.apply(library, given, given.h, given.r, given.att.float(), edge)
+    y: Tensor = _Fused.apply(library, given, given.h, given.r, given.att.float(), edge)  # type: ignore[no-untyped-call]
     return y
 
 
