@@ -236,8 +236,8 @@ class NeighbourSampler:
         packed = owner[crowded[place]] << bits | np.arange(place.size)  # by node, then by what was drawn
         packed.sort()
         behind = np.arange(packed.size) - np.repeat(*_starts_and_counts(packed >> bits))
-        taken = crowded[place[(packed & ((1 << bits) - 1))[behind < fan_out]]]
-        chosen = np.sort(np.concatenate([np.flatnonzero(~many), taken]))
+        chosen = ~many
+        chosen[crowded[place[(packed & ((1 << bits) - 1))[behind < fan_out]]]] = True
         return owner[chosen], entry[chosen]
 
     def _position_of(self, aim: Array, start: Array, degree: Array) -> Array:

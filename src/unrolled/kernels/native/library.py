@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from unrolled.kernels.native import team
 from unrolled.kernels.native.memory import Memory
 
 __all__ = ["INTERFACE", "KINDS", "Call", "Forward", "Gradients", "Library"]
@@ -114,6 +115,7 @@ class Library:
         self._backward = _function(library, "unrolled_backward", ctypes.c_void_p)
         self._memory = Memory(library)
         self._library = library
+        _function(library, "unrolled_use_team", ctypes.c_void_p)(team.address())
 
     def call(self, name: str, record: ctypes.Structure) -> int:
         """Call a function of the graph kernels: it reads `record` and gives a number back."""

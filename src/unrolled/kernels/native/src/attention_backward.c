@@ -12,7 +12,7 @@
 #include "attention_rows.h"
 #include "attention_scratch.h"
 #include "export.h"
-#include "pool.h"
+#include "team.h"
 
 /* For each node: g laid out, and the record that senders will ask for. */
 INLINE void nodes_chunk(const int steps, struct attention_job *job, int64_t b, ptrdiff_t chunk) {
@@ -350,9 +350,9 @@ static void add_shares(const struct attention_job *job) {
 EXPORT int64_t unrolled_attention_backward(const struct attention *call) {
     struct attention_job job;
     if (!attention_prepare(&job, call, 1)) return 1;
-    pool_run(call->threads, call->batch * job.chunks, nodes_task, &job);
-    pool_run(call->threads, call->batch * job.turned_chunks, senders_task, &job);
-    pool_run(call->threads, job.chunks, receivers_task, &job);
+    team_run(call->threads, call->batch * job.chunks, nodes_task, &job);
+    team_run(call->threads, call->batch * job.turned_chunks, senders_task, &job);
+    team_run(call->threads, job.chunks, receivers_task, &job);
     add_shares(&job);
     attention_release(&job);
     return 0;

@@ -8,7 +8,7 @@
 #include "attention_rows.h"
 #include "attention_scratch.h"
 #include "export.h"
-#include "pool.h"
+#include "team.h"
 
 struct forward_row {
     float z[BLOCK_PLACES + SLACK], edge[BLOCK_PLACES + SLACK];
@@ -151,7 +151,7 @@ EXPORT int64_t unrolled_attention_record(const struct attention *call) { return 
 EXPORT int64_t unrolled_attention_forward(const struct attention *call) {
     struct attention_job job;
     if (!attention_prepare(&job, call, 0)) return 1;
-    pool_run(call->threads, call->batch * job.chunks, forward_task, &job);
+    team_run(call->threads, call->batch * job.chunks, forward_task, &job);
     attention_release(&job);
     return 0;
 }

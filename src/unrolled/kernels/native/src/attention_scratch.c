@@ -2,7 +2,7 @@
 #include "attention_scratch.h"
 
 #include "attention_rows.h"
-#include "pool.h"
+#include "team.h"
 
 static void take_all(struct attention_job *job, struct arena *arena, int backward) {
     const struct attention *a = job->call;
@@ -108,7 +108,7 @@ int attention_prepare(struct attention_job *job, const struct attention *call, i
     row_in(l, 0, job->att, call->att, 0);
     if (!call->dynamic) row_in(l, 0, job->att + l->width, call->att, l->heads * l->channels);
     int needed = !l->direct || !call->dynamic || (call->edge && job->edge != call->edge);
-    if (needed) pool_run(call->threads, call->batch * job->chunks, prepare_task, job);
+    if (needed) team_run(call->threads, call->batch * job->chunks, prepare_task, job);
     return 1;
 }
 

@@ -6,7 +6,7 @@
 #include "chunks.h"
 #include "export.h"
 #include "lanes.h"
-#include "pool.h"
+#include "team.h"
 
 #define GROUP 8
 #define AHEAD 12 /* entries between asking for a row and reading it */
@@ -91,6 +91,6 @@ static void product_task(void *context, ptrdiff_t task) {
 
 EXPORT int64_t unrolled_graph_product(const struct product *product) {
     struct product_job job = {product, chunk_count(product->pointer, product->rows)};
-    if (product->rows > 0 && product->batch > 0) pool_run(product->threads, job.chunks * product->batch, product_task, &job);
+    if (product->rows > 0 && product->batch > 0) team_run(product->threads, job.chunks * product->batch, product_task, &job);
     return 0;
 }
