@@ -18,7 +18,7 @@ from unrolled.kernels import autocast, autograd, eager, native, reference, vendo
 from unrolled.kernels.implementation import Implementation, Inputs
 from unrolled.kernels.reference import Cell, State, Weights
 
-__all__ = ["PathChoice", "Seen", "observe", "path", "unroll"]
+__all__ = ["PathChoice", "Seen", "asked_path", "observe", "path", "unroll"]
 
 VARIABLE = "UNROLLED_KERNELS"
 
@@ -114,7 +114,7 @@ def _inputs(
 
 def path() -> PathChoice:
     """Which path is in use in this process, for `unrolled info`."""
-    asked = _asked()
+    asked = asked_path()
     because = f"{VARIABLE}={asked}" if asked else f"{VARIABLE} is not set"
     if asked == "reference":
         return PathChoice("reference", f"{because}: the equations, step by step")
@@ -125,7 +125,12 @@ def path() -> PathChoice:
     return PathChoice("torch", f"{because}{missing}: {vendor.describe()}, our own loop for the rest")
 
 
-def _asked() -> str:
+def asked_path() -> str:
+    """What UNROLLED_KERNELS asks for; empty: the best there is.
+
+    Raises:
+        UnknownName: it names no path.
+    """
     asked = os.environ.get(VARIABLE, "")
     if asked and asked not in ("torch", "reference") and asked.split("-")[0] != "native":
         raise UnknownName(f"path of {VARIABLE}", asked, ["native", "torch", "reference"])
@@ -134,7 +139,7 @@ def _asked() -> str:
 
 def _implementation(cell: Cell, inputs: Inputs) -> Implementation | None:
     """The fastest that is there and allowed; None stands for the reference itself."""
-    asked = _asked()
+    asked = asked_path()
     if asked == "reference":
         return None
     found = None if asked == "torch" else native.implementation(cell, inputs, asked)

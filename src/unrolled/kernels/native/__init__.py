@@ -18,7 +18,7 @@ from unrolled.kernels.native.library import KINDS, OBSERVED, Call, Library
 from unrolled.kernels.native.loader import NativeUnavailable, halves, load, load_half, variants
 from unrolled.kernels.reference.cell import Cell
 
-__all__ = ["NativeUnavailable", "describe", "faster", "implementation", "load"]
+__all__ = ["NativeUnavailable", "describe", "faster", "implementation", "library", "load"]
 
 
 def implementation(cell: Cell, inputs: Inputs, asked: str) -> Implementation | None:
@@ -28,16 +28,24 @@ def implementation(cell: Cell, inputs: Inputs, asked: str) -> Implementation | N
     """
     if cell.name not in KINDS or not _readable(inputs) or not (asked or faster(inputs)):
         return None
-    half = inputs.weights.W_hh.dtype == torch.bfloat16
+    if inputs.weights.W_hh.dtype != torch.bfloat16:
+        found = library(asked)
+        return None if found is None or cell.name not in found.knows else _implementation(cell.name, found)
     try:
-        library = load_half(asked) if half else load(asked)
+        half = load_half(asked)
+    except NativeUnavailable:
+        return None
+    fits = cell.name in half.knows and inputs.weights.W_hh.shape[1] % 2 == 0
+    return _half_implementation(cell.name, half) if fits else None
+
+
+def library(asked: str = "") -> Library | None:
+    """The library that UNROLLED_KERNELS asks for (empty: the best); None, said once, where there is none."""
+    try:
+        return load(asked)
     except NativeUnavailable as reason:
-        if not half:
-            _warn_once(str(reason))
+        _warn_once(str(reason))
         return None
-    if cell.name not in library.knows or (half and inputs.weights.W_hh.shape[1] % 2):
-        return None
-    return _half_implementation(cell.name, library) if half else _implementation(cell.name, library)
 
 
 def faster(inputs: Inputs) -> bool:

@@ -138,6 +138,20 @@ class Library:
         self.knows = frozenset(name for name, names in OBSERVED.items() if shown(KINDS[name]) == len(names))
         self.dtype = {4: torch.float32, 2: torch.bfloat16}[_function(library, "unrolled_element_bytes")()]
         _function(library, "unrolled_use_team", ctypes.c_void_p)(_torch_team())
+        self._library = library
+
+    def call(self, name: str, record: ctypes.Structure) -> int:
+        """Call a function of the graph kernels: it reads `record` and gives a number back."""
+        found: int = _function(self._library, name, ctypes.c_void_p)(ctypes.addressof(record))
+        return found
+
+    def run(self, name: str, record: ctypes.Structure) -> None:
+        """The same for a function that gives 0, or 1 where it got no memory.
+
+        Raises:
+            MemoryError: there is none.
+        """
+        _check(self.call(name, record))
 
     def forward(self, call: Call, *, keep: bool, observe: bool = False) -> Forward:
         """Run the layer; `keep` what `backward` needs; `observe` the gates and memories of every step."""

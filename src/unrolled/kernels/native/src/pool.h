@@ -19,6 +19,11 @@ struct phase {
  * alone. */
 void pool_run(ptrdiff_t threads, const struct phase *phases, int count, void *context);
 
+/* One phase. */
+static inline void pool_each(ptrdiff_t threads, ptrdiff_t tasks, task_fn *task, void *context) {
+    pool_run(threads, &(struct phase){task, tasks}, 1, context);
+}
+
 /* OpenMP's GOMP_parallel, to run on the threads that torch's own operators use; NULL: on threads of the pool's own. */
 typedef void team_fn(void (*body)(void *), void *argument, unsigned threads, unsigned flags);
 void pool_use_team(team_fn *team);
