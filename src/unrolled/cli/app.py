@@ -14,6 +14,7 @@ COMMANDS = {
     "report": "Draw runs into one HTML file.",
     "runs": "List the runs of a folder.",
     "reproduce": "Put every published number beside a measured one.",
+    "doctor": "Name what is wrong with a cell or layer of your own.",
     "data": "List and fetch the registered texts.",
     "info": "Show versions, kernels, devices and the cache.",
 }
@@ -72,6 +73,16 @@ Examples:
   unrolled reproduce                                all claims, shortened
   unrolled reproduce palindromes --budget full      one claim as published
   unrolled reproduce --cell path/to/file.py:MyCell  a cell of yours joins them
+""",
+    "doctor": """\
+Examples:
+
+  unrolled doctor my_cell.py:MyLSTM --as lstm
+  unrolled doctor my_cell.py:MyLSTM --as lstm --step my_cell.py:train_step
+  unrolled doctor my_layer.py:MyGCN --as gcn --json
+
+The file is run, in a separate process with a time limit. Exit code: 0 sound, 1 something is wrong, 2 it could not be
+judged.
 """,
     "info": "",
 }
