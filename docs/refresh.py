@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 import subprocess
@@ -12,6 +13,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from rich.console import Console
+
+from unrolled.cli.diagnosis import print_diagnosis
+from unrolled.doctor import consult
 from unrolled.experiments import read_result, result_path
 from unrolled.report import render_svg
 
@@ -31,6 +36,9 @@ def main(runs: Path) -> None:
         picture = ROOT / "docs" / "images" / f"{claim}.svg"
         picture.write_text(_on_paper(render_svg(read_result(path).figures[index])), encoding="utf-8")
         print(picture.relative_to(ROOT))
+    picture = ROOT / "docs" / "images" / "doctor.svg"
+    picture.write_text(_verdict(), encoding="utf-8")
+    print(picture.relative_to(ROOT))
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
     readme.write_text(
@@ -42,6 +50,15 @@ def main(runs: Path) -> None:
 def _on_paper(svg: str) -> str:
     """A picture that stands alone: dark ink on a white ground, whatever the page's own colours are."""
     return re.sub(r"(<svg[^>]*>)", r'\1\n <rect width="100%" height="100%" fill="white"/>', svg, count=1) + "\n"
+
+
+def _verdict() -> str:
+    """What the doctor says of the student's LSTM and train step in examples/, as a terminal shows it."""
+    console = Console(record=True, width=108, highlight=False, file=io.StringIO(), force_terminal=True)
+    student = "examples/student_lstm.py"
+    print_diagnosis(consult(f"{student}:StudentLSTM", "lstm", f"{student}:train_step", seconds=300), console)
+    svg = console.export_svg(title=f"unrolled doctor {student}:StudentLSTM --as lstm --step …", unique_id="doctor")
+    return re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.S)
 
 
 def _shown(block: re.Match[str]) -> str:

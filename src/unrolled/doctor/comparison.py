@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -13,7 +13,7 @@ from unrolled.doctor.formula import FAMILIES
 from unrolled.doctor.names import gate_in
 from unrolled.doctor.recovery import Recovered
 from unrolled.doctor.reference import GATES, REFERENCES, Reference
-from unrolled.doctor.structure import Term
+from unrolled.doctor.structure import Structure, Term
 
 __all__ = ["compare", "equation_lines", "initial_names", "weight_lines"]
 
@@ -46,8 +46,8 @@ def compare(recovered: Recovered, name: str, subject: Subject) -> list[Finding]:
     if other is not None:
         findings.append(other)
     else:
-        findings += _formula(recovered, reference)
-        findings += _terms(recovered, reference)
+        findings += _formula(recovered, reference, subject)
+        findings += _terms(recovered, reference, subject)
     findings += _biases(recovered, name)
     findings += _shared(recovered)
     findings += _names(recovered, reference)
@@ -133,12 +133,29 @@ def _other(recovered: Recovered, name: str) -> Finding | None:
     )
 
 
-def _formula(recovered: Recovered, reference: Reference) -> list[Finding]:
+def _effect(recovered: Recovered, right: Structure, subject: Subject) -> tuple[str, ...]:
+    """Where the hidden state first differs from what it would be without one fault, and by how much."""
+    matched = f"so written, its outputs are matched to {recovered.error:.1g} of their size"
+    x = subject.input(3)
+    _, track = recovered.outputs(recovered.values, x, subject.sizes.H, subject.dtype)
+    _, other = replace(recovered, structure=right).outputs(recovered.values, x, subject.sizes.H, subject.dtype)
+    away = (track.hidden - other.hidden).abs()  # [T,B,H]
+    if float(away.max()) < 1e-9:
+        return (matched,)
+    t = int((away.amax((1, 2)) > 1e-9).nonzero()[0])
+    b, j = divmod(int(away[t].argmax()), away.shape[2])
+    return (
+        f"first at step {t}, unit {j} of row {b}: h is {float(track.hidden[t, b, j]):.4f}, "
+        f"the reference's {float(other.hidden[t, b, j]):.4f}; at most it is {float(away.max()):.2g} away",
+        matched,
+    )
+
+
+def _formula(recovered: Recovered, reference: Reference, subject: Subject) -> list[Finding]:
     formula = recovered.structure.formula
     findings = []
-    matched = f"so written, its outputs are matched to {recovered.error:.1g} of their size"
     for slot in formula.faults(reference.right):
-        choice, right = formula[slot], reference.right[slot][0]
+        choice, wanted = formula[slot], reference.right[slot][0]
         if slot == "squash":
             fault = "missing-tanh" if choice == "nothing" else "wrong-activation"
             sentence = (
@@ -147,12 +164,12 @@ def _formula(recovered: Recovered, reference: Reference) -> list[Finding]:
                 else f"the output is o ⊙ {choice}(c) where tanh belongs"
             )
         elif slot == "readout":
-            sentence = f"h = {choice} where {right} belongs (φ is {formula['squash']})"
+            sentence = f"h = {choice} where {wanted} belongs (φ is {formula['squash']})"
             fault = {"φ(c)": "missing-gate", "o⊙φ(c')": "wrong-readout"}.get(choice, "misplaced-tanh")
             if choice in ("(1-o)⊙φ(c)", "o + φ(c)", "o"):
                 fault = "wrong-update"
         elif slot == "update":
-            sentence = f"the state is updated by {choice} where {right} belongs"
+            sentence = f"the state is updated by {choice} where {wanted} belongs"
             fault = "missing-gate" if choice in _WITHOUT_A_GATE else "wrong-update"
             if "tanh" in choice:
                 fault = "misplaced-tanh"
@@ -161,8 +178,9 @@ def _formula(recovered: Recovered, reference: Reference) -> list[Finding]:
         else:
             fault = "wrong-activation"
             used = "no activation at all" if choice == "nothing" else choice
-            sentence = f"the {GATES[slot]} {slot} uses {used} where {right} belongs"
-        findings.append(Finding(fault, sentence, (matched,)))
+            sentence = f"the {GATES[slot]} {slot} uses {used} where {wanted} belongs"
+        right = replace(recovered.structure, formula=formula.put(**{slot: reference.right[slot][0]}))
+        findings.append(Finding(fault, sentence, _effect(recovered, right, subject)))
     return findings
 
 
@@ -180,7 +198,7 @@ _WITHOUT_A_GATE = {
 }
 
 
-def _terms(recovered: Recovered, reference: Reference) -> list[Finding]:
+def _terms(recovered: Recovered, reference: Reference, subject: Subject) -> list[Finding]:
     findings = []
     lost: dict[tuple[str, str], list[str]] = {}
     idle = _idle_gates(recovered)
@@ -210,7 +228,15 @@ def _terms(recovered: Recovered, reference: Reference) -> list[Finding]:
             if want in missing and got in extra:
                 missing.discard(want)
                 extra.discard(got)
-                findings.append(Finding(fault, f"the {GATES[gate]} {words_}", (_with(recovered, gate, got),)))
+                exchanged = [
+                    replace(term, source=want) if term.gate == gate and term.source == got else term
+                    for term in recovered.structure.terms
+                ]
+                told: tuple[str, ...] = (_with(recovered, gate, got),)
+                if want.startswith("diag") == got.startswith("diag"):  # the same weights would do
+                    right = replace(recovered.structure, terms=tuple(exchanged))
+                    told = (*_effect(recovered, right, subject)[:-1], *told)
+                findings.append(Finding(fault, f"the {GATES[gate]} {words_}", told))
         for source in missing:
             fault = {"x": "missing-input", "h": "missing-recurrence", "c": "missing-recurrence"}.get(
                 source, "missing-peephole" if source.startswith("diag") else "missing-recurrence"

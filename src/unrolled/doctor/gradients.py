@@ -193,9 +193,15 @@ def gradient_findings(found: Slopes, subject: Subject, recovered: Recovered | No
             f"x at step {t}: the last output moves at slope {found.steps[t].measured:.3g}, autograd says 0"
             for t in blind[:3]
         ]
+        partly = [t for t, slope in enumerate(found.steps) if slope.wrong and not slope.cut]
+        evidence += [
+            f"x at step {t}: the last output moves at slope {found.steps[t].measured:.3g}, "
+            f"autograd says {found.steps[t].autograd:.3g}"
+            for t in partly[: 3 - len(evidence)]
+        ]
         evidence += [
             f"{name}: autograd {parameters[name].autograd:.4g}, measured {parameters[name].measured:.4g}"
-            for name in wrong[:3]
+            for name in wrong[:2]
         ]
         reached = [t for t, slope in enumerate(found.steps) if not slope.cut and abs(slope.measured) > 1e-9]
         if blind and not cut_state and reached and len(blind) < len(found.steps) - 1:
