@@ -25,7 +25,10 @@ ROOT = Path(__file__).parents[1]
 PICTURES = {"palindromes": 1, "gradients": 0}
 """Which figure of which claim becomes the picture of its name."""
 
-TERMINALS = {"derive": "unrolled derive --example report-b-W_hh"}
+TERMINALS = {
+    "derive": "unrolled derive --example report-b-W_hh",
+    "doctor": "unrolled doctor examples/student_lstm.py:StudentLSTM --as lstm --step examples/student_lstm.py:train_step",
+}
 """Which command's output becomes the picture of its name."""
 
 
@@ -57,7 +60,7 @@ def _terminal(command: str) -> str:
     words = shlex.split(command.removeprefix("unrolled "))
     surroundings = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": "100"}
     process = [sys.executable, "-m", "unrolled.cli", *words]
-    printed = subprocess.run(process, env=surroundings, check=False, capture_output=True, text=True).stdout
+    printed = subprocess.run(process, env=surroundings, cwd=ROOT, check=False, capture_output=True, text=True).stdout
     console = Console(record=True, width=100, file=io.StringIO())
     console.print(Text.from_ansi(f"$ {command}\n{printed}"))
     svg = console.export_svg(title=command.partition(" --")[0], unique_id=f"terminal-{_hash(command)}")

@@ -15,6 +15,7 @@ COMMANDS = {
     "runs": "List the runs of a folder.",
     "reproduce": "Put every published number beside a measured one.",
     "derive": "Check a gradient written on paper against autograd.",
+    "doctor": "Name what is wrong with a cell or layer of your own.",
     "data": "List and fetch the registered texts.",
     "info": "Show versions, kernels, devices and the cache.",
 }
@@ -86,6 +87,16 @@ Examples:
 The language: a space or * multiplies matrices, .* or ⊙ element by element;
 ^T transposes; h[t-1] or h_{t-1} is a step; sum(k=1..T, ...), prod(j=T..k, ...);
 diag, outer, tanh, sigma, softmax, kron(i,j); dL/dh[t] may stand on the right.
+""",
+    "doctor": """\
+Examples:
+
+  unrolled doctor my_cell.py:MyLSTM --as lstm
+  unrolled doctor my_cell.py:MyLSTM --as lstm --step my_cell.py:train_step
+  unrolled doctor my_layer.py:MyGCN --as gcn --json
+
+The file is run, in a separate process with a time limit. Exit code: 0 sound, 1 something is wrong, 2 it could not be
+judged.
 """,
     "info": "",
 }
