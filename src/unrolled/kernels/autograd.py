@@ -19,7 +19,7 @@ from unrolled.kernels.implementation import Implementation, Inputs
 from unrolled.kernels.reference import Cell, State, Weights
 from unrolled.kernels.reference.unroll import blank_padding
 
-__all__ = ["apply", "in_full"]
+__all__ = ["apply", "in_full", "through_reference"]
 
 
 def apply(cell: Cell, implementation: Implementation, inputs: Inputs) -> tuple[Tensor, State]:
@@ -65,7 +65,7 @@ class _Unroll(torch.autograd.Function):
         inputs = _inputs(ctx.cell, tensors, lengths, ctx.reverse)
         number = 1 + len(inputs.state) + len(inputs.weights)
         if torch.is_grad_enabled():  # create_graph=True
-            gradients = _through_reference(ctx.cell, inputs, (grad_output, *grad_state))
+            gradients = through_reference(ctx.cell, inputs, (grad_output, *grad_state))
         else:
             with _plain(inputs.x.device):
                 x, state, weights = ctx.implementation.backward(
@@ -86,7 +86,9 @@ def _inputs(cell: Cell, tensors: Any, lengths: Tensor | None, reverse: bool) -> 
     return Inputs(tensors[0], tuple(state), weights, lengths, reverse, train=True)
 
 
-def _through_reference(cell: Cell, inputs: Inputs, gradients: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
+def through_reference(
+    cell: Cell, inputs: Inputs, gradients: tuple[Tensor | None, ...], *, create_graph: bool = True
+) -> tuple[Tensor | None, ...]:
     """The gradient of each input as a differentiable function of the inputs and of the outputs' gradients.
 
     The equation is run on aliases of the inputs: where an input was itself computed from another one (a
@@ -111,7 +113,7 @@ def _through_reference(cell: Cell, inputs: Inputs, gradients: tuple[Tensor | Non
         [output for output, _ in reached],
         [alias[index] for index in wanted],
         [gradient for _, gradient in reached],
-        create_graph=True,
+        create_graph=create_graph,
         allow_unused=True,
     )
     by_index = dict(zip(wanted, found, strict=True))

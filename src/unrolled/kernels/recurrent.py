@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from unrolled.errors import UnknownName
-from unrolled.kernels import autocast, autograd, eager, native, reference, vendor
+from unrolled.kernels import autocast, autograd, eager, native, operators, reference, transforms, vendor
 from unrolled.kernels.implementation import Implementation, Inputs
 from unrolled.kernels.reference import Cell, State, Weights
 
-__all__ = ["PathChoice", "path", "unroll"]
+__all__ = ["PathChoice", "path", "pick", "unroll"]
 
 VARIABLE = "UNROLLED_KERNELS"
 
@@ -62,10 +62,14 @@ def unroll(
         x, state, weights = autocast.cast(cell, x, state, weights)
         with torch.autocast(x.device.type, enabled=False):
             return unroll(cell, x, state, weights, lengths=lengths, reverse=reverse)
+    if torch.compiler.is_compiling():
+        return operators.unroll(cell, x, state, weights, lengths, reverse)
+    if transforms.are_active():
+        return transforms.unroll(cell, x, state, weights, lengths, reverse)
     fields = (None,) * len(cell.state_names) if state is None else tuple(state)
     train = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, *fields, *weights))
     inputs = Inputs(x, fields, weights, lengths, reverse, train)
-    implementation = _implementation(cell, inputs)
+    implementation = pick(cell, inputs)
     if implementation is None or not implementation.reads_tokens:
         inputs = autograd.in_full(inputs)
     if implementation is None:
@@ -96,7 +100,7 @@ def _asked() -> str:
     return asked
 
 
-def _implementation(cell: Cell, inputs: Inputs) -> Implementation | None:
+def pick(cell: Cell, inputs: Inputs) -> Implementation | None:
     """The fastest that is there and allowed; None stands for the reference itself."""
     asked = _asked()
     if asked == "reference":
