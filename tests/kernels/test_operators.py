@@ -132,6 +132,18 @@ def test_second_derivatives(cell):
     assert torch.autograd.gradgradcheck(function, given, fast_mode=True)
 
 
+PLACES = {"state": (2, (B, H + 1)), "W_hh": (5, (4 * H, H - 1)), "b_ih": (6, (4 * H - 1,)), "lengths": (9, (B - 1,))}
+
+
+@pytest.mark.parametrize("wrong", PLACES)
+def test_shapes_that_do_not_fit_are_refused_before_the_kernels_read_them(wrong):
+    given = list(arguments("lstm", lengths=True))
+    place, shape = PLACES[wrong]
+    given[place] = torch.ones(shape, dtype=given[place].dtype)
+    with pytest.raises(ShapeError, match="must have shape"):
+        operators.compute(*given)
+
+
 @pytest.mark.parametrize("lengths", [[-1, 1, 1, 1], [1, 1, 6, 1]])
 def test_lengths_out_of_range_are_refused_before_the_kernels_read_them(lengths):
     *given, _, reverse, keep = arguments("lstm")

@@ -124,16 +124,42 @@ def _entered(name: str, given: list[Any], lengths: Tensor | None, reverse: bool,
     from unrolled.kernels import recurrent  # which itself comes here
 
     cell, (x, h0, c0, *weights) = CELLS[name], given
-    _check(lengths, "lengths", x.shape[0] + 1)
-    _check(x if x.dim() == 2 else None, "tokens", weights[0].shape[1])
     inputs = Inputs(x, (h0, c0)[: len(cell.state_names)], Weights(*weights), lengths, reverse, train)
+    _check_shapes(cell, inputs)
+    _check_range(lengths, "lengths", x.shape[0] + 1)
+    _check_range(x if x.dim() == 2 else None, "tokens", inputs.weights.W_ih.shape[1])
     implementation = recurrent.pick(cell, inputs)
     if implementation is None or not implementation.reads_tokens:
         inputs = autograd.in_full(inputs)
     return _Entered(cell, inputs, implementation)
 
 
-def _check(numbers: Tensor | None, what: str, end: int) -> None:
+def _check_shapes(cell: Cell, inputs: Inputs) -> None:
+    """Stop before the kernels read past an end: an operator can be called by anybody, with anything."""
+    x, state, (W_ih, W_hh, b_ih, b_hh, p), lengths, *_ = inputs
+    (T, B), (H, I) = x.shape[:2], (W_hh.shape[1], W_ih.shape[1])
+    rows, recurrent_rows = len(cell.input_blocks) * H, len(cell.recurrent_blocks) * H
+    expected = {
+        "x": (x, [T, B, I] if x.is_floating_point() else [T, B]),
+        **{name: (field, [B, H]) for name, field in zip(cell.state_names, state, strict=True)},
+        "W_ih": (W_ih, [rows, I]),
+        "W_hh": (W_hh, [recurrent_rows, H]),
+        "b_ih": (b_ih, [rows]),
+        "b_hh": (b_hh, [recurrent_rows]),
+        "p": (p, [len(cell.peephole_blocks) * H]),
+        "lengths": (lengths, [B]),
+    }
+    for name, (tensor, shape) in expected.items():
+        if tensor is not None and list(tensor.shape) != shape:
+            raise ShapeError(f"{cell.name}: {name} must have shape {shape}, but has {list(tensor.shape)}")
+    if (p is None) != (not cell.peephole_blocks):
+        raise ShapeError(f"{cell.name}: {'no p was given' if p is None else 'it has no p'}")
+    for name, numbers in (("tokens", x if x.dim() == 2 else None), ("lengths", lengths)):
+        if numbers is not None and numbers.dtype != torch.int64:
+            raise ShapeError(f"{cell.name}: {name} must be int64, not {numbers.dtype}")
+
+
+def _check_range(numbers: Tensor | None, what: str, end: int) -> None:
     if numbers is None or numbers.numel() == 0:
         return
     least, most = (int(one) for one in numbers.aminmax())
