@@ -137,12 +137,12 @@ def _entered(name: str, given: list[Any], lengths: Tensor | None, reverse: bool,
 def _check_shapes(cell: Cell, inputs: Inputs) -> None:
     """Stop before the kernels read past an end: an operator can be called by anybody, with anything."""
     x, state, (W_ih, W_hh, b_ih, b_hh, p), lengths, *_ = inputs
-    (T, B), (H, I) = x.shape[:2], (W_hh.shape[1], W_ih.shape[1])
+    (T, B), H, features = x.shape[:2], W_hh.shape[1], W_ih.shape[1]
     rows, recurrent_rows = len(cell.input_blocks) * H, len(cell.recurrent_blocks) * H
     expected = {
-        "x": (x, [T, B, I] if x.is_floating_point() else [T, B]),
+        "x": (x, [T, B, features] if x.is_floating_point() else [T, B]),
         **{name: (field, [B, H]) for name, field in zip(cell.state_names, state, strict=True)},
-        "W_ih": (W_ih, [rows, I]),
+        "W_ih": (W_ih, [rows, features]),
         "W_hh": (W_hh, [recurrent_rows, H]),
         "b_ih": (b_ih, [rows]),
         "b_hh": (b_hh, [recurrent_rows]),
