@@ -33,7 +33,7 @@ def unroll(
     """One layer in one direction under the transforms that run; arguments as `kernels.recurrent.unroll` has them."""
     h0, c0 = (None, None) if state is None else (state[0], state[1] if len(state) > 1 else None)
     if _differentiated_once():
-        keep = torch.is_grad_enabled()
+        keep = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, h0, c0, *weights))
         found = _Forward.apply(cell.name, x, h0, c0, *weights, lengths, reverse, keep)  # type: ignore[no-untyped-call]
         return found[0], cell.state(*found[1 : 1 + len(cell.state_names)])
     fields = (h0, c0)[: len(cell.state_names)]

@@ -18,7 +18,10 @@ from unrolled.onnx import package
 from unrolled.onnx.blocks import GATED, PEEPHOLES
 from unrolled.onnx.network import Network
 
-__all__ = ["Unrolled", "layer_nodes"]
+__all__ = ["SUPPORTED", "Unrolled", "layer_nodes"]
+
+SUPPORTED = (*GATED, "full-peephole")
+"""The cells that `layer_nodes` can write."""
 
 
 class Unrolled(NamedTuple):

@@ -13,7 +13,7 @@ from unrolled.nn import CellLayer, CharacterModel, SequenceClassifier
 from unrolled.nn.coding import OneHot, Scalar
 from unrolled.nn.model import Model
 from unrolled.onnx import package
-from unrolled.onnx.layers import Unrolled, layer_nodes
+from unrolled.onnx.layers import SUPPORTED, Unrolled, layer_nodes
 from unrolled.onnx.network import Network
 from unrolled.record import write_whole
 from unrolled.version import __version__
@@ -56,6 +56,8 @@ def export(
             f"recurrent layers, SequenceClassifier and CharacterModel can be exported, not {_named(module, layer)}; "
             "unrolled.nn.convert makes torch.nn's layers ours"
         )
+    if layer.cell.name not in SUPPORTED:
+        raise InputError(f"the cell {layer.cell.name!r} cannot be exported; {', '.join(SUPPORTED)} can")
     if layer.weight_dtype not in (torch.float32, torch.float64):
         raise InputError(f"weights in float32 or float64 can be exported, not in {layer.weight_dtype}; use .float()")
     if state and isinstance(module, SequenceClassifier):
