@@ -14,6 +14,7 @@ COMMANDS = {
     "report": "Draw runs into one HTML file.",
     "runs": "List the runs of a folder.",
     "reproduce": "Put every published number beside a measured one.",
+    "derive": "Check a gradient written on paper against autograd.",
     "data": "List and fetch the registered texts.",
     "info": "Show versions, kernels, devices and the cache.",
 }
@@ -72,6 +73,19 @@ Examples:
   unrolled reproduce                                all claims, shortened
   unrolled reproduce palindromes --budget full      one claim as published
   unrolled reproduce --cell path/to/file.py:MyCell  a cell of yours joins them
+""",
+    "derive": """\
+Examples:
+
+  unrolled derive "dL/dW_ph = (yhat - y) h[T]^T"
+  unrolled derive "dL/dW_hh = sum(k=1..T, outer(diag(1-h[k]) delta[k], h[k-1]))"
+  unrolled derive "dL/dc[t] = dL/dc[t+1] .* f[t+1]" --model lstm
+  unrolled derive --example report-a-W_hh
+  unrolled derive --file homework.tex --model gru
+
+The language: a space or * multiplies matrices, .* or ⊙ element by element;
+^T transposes; h[t-1] or h_{t-1} is a step; sum(k=1..T, ...), prod(j=T..k, ...);
+diag, outer, tanh, sigma, softmax, kron(i,j); dL/dh[t] may stand on the right.
 """,
     "info": "",
 }
