@@ -42,6 +42,7 @@ PUBLIC = [
     "list_runs",
     "load_model",
     "nn",
+    "onnx",
     "open_run",
     "record",
     "report",
@@ -81,7 +82,7 @@ def test_public_names() -> None:
 
 
 @pytest.mark.parametrize(
-    "room", ["nn", "data", "spec", "record", "training", "generation", "experiments", "report", "errors", "cli"]
+    "room", ["nn", "data", "spec", "record", "training", "generation", "experiments", "report", "errors", "cli", "onnx"]
 )
 def test_every_public_name_of_a_room_exists(room: str) -> None:
     module = importlib.import_module(f"unrolled.{room}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from unrolled.version import __version__
 
 if TYPE_CHECKING:
-    from unrolled import analysis, data, errors, experiments, generation, nn, record, report, spec, training
+    from unrolled import analysis, data, errors, experiments, generation, nn, onnx, record, report, spec, training
     from unrolled.errors import UnrolledError
     from unrolled.generation import generate
     from unrolled.record import Run, find_run, list_runs, load_model, open_run
@@ -51,6 +51,7 @@ __all__ = [
     "list_runs",
     "load_model",
     "nn",
+    "onnx",
     "open_run",
     "record",
     "report",
@@ -66,6 +67,7 @@ _ROOMS = (
     "experiments",
     "generation",
     "nn",
+    "onnx",
     "record",
     "report",
     "spec",

@@ -19,7 +19,7 @@ from unrolled.kernels.implementation import Implementation, Inputs
 from unrolled.kernels.reference import Cell, State, Weights
 from unrolled.kernels.reference.unroll import blank_padding
 
-__all__ = ["apply", "in_full", "observe"]
+__all__ = ["apply", "in_full", "observe", "through_reference"]
 
 
 def apply(cell: Cell, implementation: Implementation, inputs: Inputs) -> tuple[Tensor, State]:
@@ -91,7 +91,7 @@ class _Unroll(torch.autograd.Function):
         grad_state, grad_values = grads[: len(inputs.state)], grads[len(inputs.state) :]
         if torch.is_grad_enabled() or any(g is not None for g in grad_values):  # create_graph=True, or into a gate
             names = ctx.implementation.observed[: len(grad_values)]
-            gradients = _through_reference(ctx.cell, inputs, (grad_output, *grads), names)
+            gradients = through_reference(ctx.cell, inputs, (grad_output, *grads), names)
         else:
             with _plain(inputs.x.device):
                 x, state, weights = ctx.implementation.backward(
@@ -112,17 +112,23 @@ def _inputs(cell: Cell, tensors: Any, lengths: Tensor | None, reverse: bool) -> 
     return Inputs(tensors[0], tuple(state), weights, lengths, reverse, train=True)
 
 
-def _through_reference(
-    cell: Cell, inputs: Inputs, gradients: tuple[Tensor | None, ...], observed: tuple[str, ...]
+def through_reference(
+    cell: Cell,
+    inputs: Inputs,
+    gradients: tuple[Tensor | None, ...],
+    observed: tuple[str, ...] = (),
+    *,
+    create_graph: bool | None = None,
 ) -> tuple[Tensor | None, ...]:
-    """The gradient of each input; where gradients are on, as a differentiable function of the inputs and `gradients`.
+    """The gradient of each input; with `create_graph`, as a differentiable function of the inputs and `gradients`.
 
-    `gradients` belong to the output, the final state, and the values that `observed` names.
+    `gradients` belong to the output, the final state, and the values that `observed` names. `create_graph` is on where
+    gradients are, unless it is given.
 
     The equation is run on aliases of the inputs: where an input was itself computed from another one (a
     state that depends on the weights), the gradient must stop at the alias, or that path would count twice.
     """
-    again = torch.is_grad_enabled()
+    again = torch.is_grad_enabled() if create_graph is None else create_graph
     given = (inputs.x, *inputs.state, *inputs.weights)
     with torch.enable_grad():
         outputs, alias = _reference_outputs(cell, inputs, given, observed)

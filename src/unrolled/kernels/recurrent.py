@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from unrolled.errors import UnknownName
-from unrolled.kernels import autocast, autograd, eager, native, reference, vendor
+from unrolled.kernels import autocast, autograd, eager, native, operators, reference, transforms, vendor
 from unrolled.kernels.implementation import Implementation, Inputs
 from unrolled.kernels.reference import Cell, State, Weights
 
-__all__ = ["PathChoice", "Seen", "asked_path", "observe", "path", "unroll"]
+__all__ = ["PathChoice", "Seen", "asked_path", "observe", "path", "pick", "unroll"]
 
 VARIABLE = "UNROLLED_KERNELS"
 
@@ -70,8 +70,12 @@ def unroll(
         x, state, weights = autocast.cast(cell, x, state, weights)
         with torch.autocast(x.device.type, enabled=False):
             return unroll(cell, x, state, weights, lengths=lengths, reverse=reverse)
+    if torch.compiler.is_compiling():
+        return operators.unroll(cell, x, state, weights, lengths, reverse)
+    if transforms.are_active():
+        return transforms.unroll(cell, x, state, weights, lengths, reverse)
     inputs = _inputs(cell, x, state, weights, lengths, reverse)
-    implementation = _implementation(cell, inputs)
+    implementation = pick(cell, inputs)
     if implementation is None or not implementation.reads_tokens:
         inputs = autograd.in_full(inputs)
     if implementation is None:
@@ -95,10 +99,10 @@ def observe(
 
     The values are zero past a row's end, and differentiable. Arguments and errors as in `unroll`.
     """
-    if autocast.is_on(x.device):
+    if autocast.is_on(x.device) or torch.compiler.is_compiling() or transforms.are_active():
         return None
     inputs = _inputs(cell, x, state, weights, lengths, reverse)
-    implementation = _implementation(cell, inputs)
+    implementation = pick(cell, inputs)
     if implementation is None or implementation.observe is None:
         return None
     return Seen(*autograd.observe(cell, implementation, inputs))
@@ -137,7 +141,7 @@ def asked_path() -> str:
     return asked
 
 
-def _implementation(cell: Cell, inputs: Inputs) -> Implementation | None:
+def pick(cell: Cell, inputs: Inputs) -> Implementation | None:
     """The fastest that is there and allowed; None stands for the reference itself."""
     asked = asked_path()
     if asked == "reference":
