@@ -11,6 +11,9 @@ __all__ = ["Loop", "find_loop"]
 TURNS = 3
 """How often a unit must stand at the end, one after the other, to be a loop."""
 
+LEAST = 20
+"""Characters that a loop has at least; three dots are none."""
+
 
 @dataclass(frozen=True)
 class Loop:
@@ -33,7 +36,7 @@ def find_loop(text: str) -> Loop | None:
     ::
 
         period(p) = the longest end of the text with x_i = x_{i−p}
-        a loop of period p: that end, with the unit before it, is at least 3p long; the smallest p is taken
+        a loop of period p: that end, with the unit before it, is at least 3p and 20 long; the smallest p is taken
 
     >>> find_loop("and the fox said to the fox said to the fox said to the fo")
     Loop(unit='the fox said to ', begins_at=4, turns=3.375)
@@ -46,6 +49,6 @@ def find_loop(text: str) -> Loop | None:
         differs = np.flatnonzero(codes[period:] != codes[:-period])
         begins_at = int(differs[-1]) + 1 if len(differs) else 0
         length = len(codes) - begins_at
-        if length >= TURNS * period:
+        if length >= max(TURNS * period, LEAST):
             return Loop(text[begins_at : begins_at + period], begins_at, length / period)
     return None

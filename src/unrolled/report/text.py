@@ -13,7 +13,7 @@ from unrolled.analysis.copying import TrainingText
 from unrolled.analysis.loops import find_loop
 from unrolled.analysis.positions import bits_by_position
 from unrolled.analysis.tables import MOST_SYMBOLS, Tables
-from unrolled.data import NextCharacter
+from unrolled.data import SOURCES, NextCharacter, cached
 from unrolled.errors import UnrolledError
 from unrolled.experiments import Curve, Figure, Table, Text
 from unrolled.generation import draw_samples
@@ -50,6 +50,9 @@ def view_text(run: Run) -> TextView:
     if not isinstance(run.spec.task, TextSpec):
         return TextView()
     samples = _thirds(run)
+    source = run.spec.task.source
+    if source in SOURCES and cached(source) is None:
+        return TextView(samples=samples, note=f"The text {source} is not in the cache, and a report fetches nothing.")
     try:
         task = build_task(run.spec)
         assert isinstance(task, NextCharacter)
