@@ -90,6 +90,7 @@ class TextSpec:
     text_sha256: str | None = None
 
     def __post_init__(self) -> None:
+        require(bool(self.source), "source is empty: give a registered text, a file, a folder, or - for standard input")
         require(self.window >= 1, f"window is {self.window}: a window holds at least 1 character")
         require(0 < self.held_out < 1, f"held_out is {self.held_out}: a share between 0 and 1, such as 0.1")
 
