@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from unrolled import nn
 from unrolled.data import IGNORED, NextCharacter
 from unrolled.record import WEIGHTS, open_run
-from unrolled.spec import RunSpec, build_model, build_task
+from unrolled.spec import CELLS, RunSpec, build_model, build_task
 from unrolled.training import Progress, train
 from unrolled.training.feed import build_feed
 from unrolled.training.optimisers import clip_gradient
@@ -126,3 +127,62 @@ def test_a_run_goes_on_bit_for_bit(state: str, tales: Path, tiny: Tiny, finish: 
     finish(spec, name="cut", runs=tmp_path, resume=True)
     for name in (WEIGHTS, "samples.jsonl", "summaries.txt"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+OWN = """
+import torch
+
+class Mine(torch.nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.read = torch.nn.Linear(input_size, hidden_size)
+        self.turn = torch.nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        return torch.tanh(self.read(x) + self.turn(h))
+"""
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16", "float64"])
+@pytest.mark.parametrize("cell", [*CELLS, "own"])
+def test_any_cell_carries_its_state(
+    cell: str, precision: str, tales: Path, tiny: Tiny, finish: Finish, tmp_path: Path
+) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    spec = tiny(
+        "text",
+        source=str(tales),
+        state="carried",
+        cell=f"{tmp_path / 'own.py'}:Mine" if cell == "own" else cell,
+        precision=precision,
+        window=6,
+        layers=2,
+        dropout=0.1,
+        output_dropout=0.1,
+        steps=25,
+        evaluate_every=25,
+        learning_rate=1e-2,
+        sample_every=0,
+    )
+    before, *_, after = train(spec)
+    assert before.evaluation is not None
+    assert after.evaluation is not None
+    assert after.evaluation.carried_loss_nats is not None
+    assert before.evaluation.carried_loss_nats is not None
+    assert after.evaluation.carried_loss_nats < 0.95 * before.evaluation.carried_loss_nats
+
+
+def test_a_network_of_ones_own_carries_what_it_keeps(tales: Path, tiny: Tiny, finish: Finish) -> None:
+    """torch.nn.LSTM gives the losses of the house's LSTM with its weights."""
+    spec = tiny("text", source=str(tales), state="carried", window=6, steps=20, sample_every=0)
+    ours = finish(spec)
+    task = build_task(spec)
+    model = build_model(spec.model, task, stream(spec.training.seed, "weights"))
+    theirs = nn.CharacterModel(torch.nn.LSTM(task.symbols, 8, 2), symbols=task.symbols)
+    theirs.load_state_dict(model.state_dict())
+    other = finish(spec, model=theirs)
+    assert other.loss_nats == pytest.approx(ours.loss_nats, rel=1e-4)
+    assert other.evaluation is not None
+    assert ours.evaluation is not None
+    assert other.evaluation.carried_loss_nats == pytest.approx(ours.evaluation.carried_loss_nats, rel=1e-3)
