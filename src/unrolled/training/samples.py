@@ -42,7 +42,7 @@ def require_sampling(spec: RunSpec, task: Task, model: torch.nn.Module) -> None:
 
 def third(step: int, steps: int) -> int | None:
     """Which third of ``steps`` ends at ``step``, 1 to 3; None where none does."""
-    return {math.ceil(steps * part / 3): part for part in (3, 2, 1)}.get(step)
+    return {math.ceil(steps * part / 3): part for part in (1, 2, 3)}.get(step)
 
 
 def first_characters(task: NextCharacter) -> list[str]:

@@ -21,7 +21,8 @@ def readable(sample: Sample, steps: int) -> str:
         sample: of a run.
         steps: of the whole run.
     """
-    part = f"{third(sample.step, steps)}/3" if sample.kind == "third" else "   "
+    number = third(sample.step, steps) if sample.kind == "third" else None
+    part = "   " if number is None else f"{number}/3"
     chosen = "greedy" if sample.temperature is None else f"T = {sample.temperature:g} (τ = {1 / sample.temperature:g})"
     written = f"‹{_visible(sample.start)}›{_visible(sample.text)}"
     return f"step {sample.step:>6}  {part}  {sample.length} characters  {chosen:<20}  {written}"
