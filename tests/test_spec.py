@@ -155,7 +155,12 @@ def other(value: Any, hint: Any) -> Any:
     return "0" * 64 if str in get_args(hint) else 3
 
 
-NEEDS = {"reset_before": {"cell": "gru"}, "nonlinearity": {"cell": "rnn"}, "embedding": {"input": "embedding"}}
+NEEDS = {
+    "reset_before": {"cell": "gru"},
+    "nonlinearity": {"cell": "rnn"},
+    "embedding": {"input": "embedding"},
+    "tied": {"input": "embedding"},
+}
 """What must be so for an option to be one."""
 
 

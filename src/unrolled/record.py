@@ -4,7 +4,7 @@
 
 * ``spec.yaml``: the whole spec, written first; without it a directory is no run;
 * ``metrics.jsonl``: one JSON object a line, of ``kind`` "train" or "evaluation";
-* ``samples.jsonl``: text only, one sample a line;
+* ``samples.jsonl``: text only, one sample a line; ``summaries.txt``: the same for people, a line each;
 * ``state.safetensors``: the last checkpoint, everything that is needed to go on bit for bit;
 * ``weights.safetensors``: the final weights, or the last good ones of a run that diverged; equal specs give equal
   bytes;
@@ -54,7 +54,7 @@ __all__ = [
 FORMAT = 1
 """Version of the run's files; its history is in the module's docstring."""
 
-SPEC, METRICS, SAMPLES = "spec.yaml", "metrics.jsonl", "samples.jsonl"
+SPEC, METRICS, SAMPLES, SUMMARIES = "spec.yaml", "metrics.jsonl", "samples.jsonl", "summaries.txt"
 STATE, WEIGHTS, RESULT = "state.safetensors", "weights.safetensors", "result.json"
 
 MODEL_PREFIX = "model."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,10 @@ import pytest
         ("train palindromes --config absent.yaml", "no file 'absent.yaml'"),
         ("train text --source absent.txt", "no text file 'absent.txt'"),
         ("train text --source grimm", "fetching is switched off"),
+        ("train text --source=", "source is empty"),
+        ("train text --tied", "tied is on but input is 'one-hot'"),
+        ("train palindromes --tied --input embedding", "it is an option of text"),
+        ("train text --state carry", "--state is 'carry': did you mean 'carried'?"),
         ("generate", "RUN needs a value"),
         ("generate nobody", "no run 'nobody'"),
         ("report nobody", "no run 'nobody'"),
@@ -91,8 +97,47 @@ def test_an_unusable_text_costs_one_line(cli: Any, content: bytes, expected: str
     assert expected in cli("train", "text", "--source", "novel.txt").mistake
 
 
-def test_a_folder_is_no_text(cli: Any) -> None:
-    assert "folder" in cli("train", "text", "--source", ".").mistake
+def test_a_folder_without_texts_costs_one_line(cli: Any) -> None:
+    assert "the folder '.' holds no text" in cli("train", "text", "--source", ".").mistake
+    Path("tales").mkdir()
+    Path("tales", "a.txt").write_bytes(b"a tale")
+    Path("tales", "b.txt").write_bytes(b"\x89PNG\r\n")
+    assert "b.txt' is not UTF-8: byte 0x89 at offset 0" in cli("train", "text", "--source", "tales").mistake
+    assert "the text is too short: 5 characters to train on" in (
+        cli("train", "text", "--source", "tales/a.txt", "--state", "carried").mistake
+    )
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("piped", "expected"),
+    [
+        (None, "standard input is closed"),
+        (b"", "the text is empty"),
+        (b"\xff", "standard input is not UTF-8: byte 0xFF"),
+        (b"short", "the text is too short"),
+    ],
+)
+def test_an_unusable_standard_input_costs_one_line(
+    cli: Any, piped: bytes | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None if piped is None else io.TextIOWrapper(io.BytesIO(piped)))
+    assert expected in cli("train", "text", "--source", "-").mistake
+
+
+def test_a_text_that_came_down_a_pipe_is_resumed_without_it(
+    cli: Any, quick: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a tale of a fox and an owl. " * 30)))
+    options = ("--window", "5", "--sample-every", "0", "--state", "carried")
+    answer = cli("train", "text", "--source", "-", *options, *quick)
+    assert answer.code == 0, answer
+    run = Path("runs", "text-lstm-stdin-seed0")
+    (run / "result.json").unlink()
+    monkeypatch.setattr(sys, "stdin", None)
+    assert cli("train", "text", "--name", run.name, "--resume").code == 0
+    shutil.rmtree("cache")
+    assert "came from standard input and is no longer in" in cli("generate", run.name).mistake
 
 
 def test_a_character_that_the_model_has_never_seen(cli: Any, novel: Path) -> None:

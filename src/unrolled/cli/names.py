@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from unrolled.data.sources import STANDARD_INPUT
 from unrolled.errors import RecordError
 from unrolled.record import open_run
 from unrolled.spec import (
@@ -71,7 +72,7 @@ def _size(spec: RunSpec) -> str:
         case BaumSweetSpec(digits=size):
             return str(size)
         case TextSpec(source=source):
-            return Path(source).stem
+            return "stdin" if source == STANDARD_INPUT else Path(source).stem
 
 
 def _slug(word: str) -> str:

@@ -11,23 +11,27 @@ from unrolled.data.combinations import RandomCombinations
 from unrolled.data.corpus import Corpus
 from unrolled.data.graph_memory import check_full_batch, full_batch_bytes, mapped_features
 from unrolled.data.graphs import course_2019, course_2020, karate_club, planted_partition, rmat
+from unrolled.data.layout import Layout
 from unrolled.data.neighbours import NeighbourSampler, Sample
 from unrolled.data.next_character import NextCharacter
 from unrolled.data.palindromes import DecimalPalindromes
 from unrolled.data.partition import cluster_batches, edge_cut, partition
 from unrolled.data.sources import SOURCES, Source, cached, fetch, read_corpus, read_text
-from unrolled.data.task import Batch, Task
-from unrolled.data.vocabulary import Vocabulary
+from unrolled.data.task import IGNORED, Batch, Task
+from unrolled.data.vocabulary import ByteVocabulary, Vocabulary
 
 __all__ = [
     "CITATION_GRAPHS",
+    "IGNORED",
     "SOURCES",
     "TASK_CLASSES",
     "Batch",
     "BaumSweet",
     "BinaryPalindromes",
+    "ByteVocabulary",
     "Corpus",
     "DecimalPalindromes",
+    "Layout",
     "NeighbourSampler",
     "NextCharacter",
     "RandomCombinations",

@@ -126,6 +126,8 @@ def _run(view: RunView, runs: Mapping[str, Run]) -> dict[str, Any]:
         "title": view.title,
         "outcome": view.outcome,
         "evaluation": _table(view.evaluation, runs) if view.evaluation else None,
+        "tables": [_table(table, runs) for table in view.tables],
+        "note": view.note,
         "figures": [_figure(figure, runs) for figure in view.figures],
         "samples": list(map(_text, view.samples)),
         "yaml": view.yaml,

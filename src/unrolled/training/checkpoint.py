@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from unrolled.errors import RecordError, UserCodeError
+from unrolled.errors import RecordError, SpecError, UserCodeError
 from unrolled.record import MODEL_PREFIX
+from unrolled.training.feed import Feed
+from unrolled.training.processes import Processes
 from unrolled.training.workplace import Workplace
 
 __all__ = ["Checkpoint", "capture", "restore"]
 
-_OPTIMISER, _DRAWS, _RANDOM = "optimiser.", "draws", "random."
+_OPTIMISER, _RANDOM = "optimiser.", "random."
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,9 @@ class Checkpoint:
     """A moment between two steps.
 
     Attributes:
-        tensors: the network's (under ``model.``), the optimiser's, and the states of the random generators.
-        position: step, time, averages and the stop rule's memory, as JSON.
+        tensors: the network's (under ``model.``), the optimiser's, what the feed keeps, and the states of the random
+            generators (of several processes joined in their order).
+        position: step, time, place in the feed, averages and the stop rule's memory, as JSON.
     """
 
     tensors: Mapping[str, Tensor]
@@ -47,11 +50,12 @@ class Checkpoint:
 def capture(
     model: nn.Module,
     optimiser: Optimizer,
-    draws: Generator,
+    feed: Feed,
     workplace: Workplace,
+    processes: Processes,
     position: Mapping[str, Any],
 ) -> Checkpoint:
-    """Copy the moment to the CPU."""
+    """Copy the moment to the CPU; all processes call this together."""
     tensors: dict[str, Tensor] = {}
     for key, value in model.state_dict().items():
         if not isinstance(value, Tensor):
@@ -61,22 +65,33 @@ def capture(
         for key, value in slots.items():
             if value is not None:
                 tensors[f"{_OPTIMISER}{index}.{key}"] = value
-    tensors[_DRAWS] = draws.get_state()
+    tensors |= feed.tensors()
     for place, state in workplace.random_states.items():
-        tensors[_RANDOM + place] = state
+        tensors[_RANDOM + place] = processes.gathered(state, 0)
     # The copy is also torch-aligned and the network may train on while it is written.
     return Checkpoint({key: value.detach().to("cpu", copy=True) for key, value in tensors.items()}, position)
 
 
 def restore(
-    checkpoint: Checkpoint, model: nn.Module, optimiser: Optimizer, draws: Generator, workplace: Workplace
+    checkpoint: Checkpoint,
+    model: nn.Module,
+    optimiser: Optimizer,
+    feed: Feed,
+    workplace: Workplace,
+    processes: Processes,
 ) -> None:
-    """Put everything back to the moment, save for the position, which is the loop's.
+    """Put everything back to the moment, save for what of the position is the job's.
 
     Raises:
         RecordError: the checkpoint is not of this network.
-        SpecError: it was made on another kind of device.
+        SpecError: it was made on another kind of device, or by another number of processes.
     """
+    count = checkpoint.position.get("processes", 1)
+    if count != processes.count:
+        raise SpecError(
+            f"this run was trained by {count} process(es), and {processes.count} would not go on bit for bit: "
+            + (f"resume it under torchrun --nproc-per-node {count}" if count > 1 else "resume it without torchrun")
+        )
     try:
         model.load_state_dict(checkpoint.weights)
     except RuntimeError as error:
@@ -89,7 +104,7 @@ def restore(
             index, name = key.removeprefix(_OPTIMISER).split(".", 1)
             slots.setdefault(int(index), {})[name] = value.clone()
         elif key.startswith(_RANDOM):
-            random_states[key.removeprefix(_RANDOM)] = value
+            random_states[key.removeprefix(_RANDOM)] = value.chunk(processes.count)[processes.rank].clone()
     optimiser.load_state_dict({"state": slots, "param_groups": optimiser.state_dict()["param_groups"]})
-    draws.set_state(checkpoint.tensors[_DRAWS])
+    feed.restore(checkpoint.tensors, checkpoint.position.get("feed", {}))
     workplace.restore(checkpoint.position["seconds"], random_states)

@@ -8,22 +8,26 @@ from contextlib import AbstractContextManager
 from typing import Any, final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from unrolled.analysis.evaluation import Evaluation, answers, evaluate
-from unrolled.data import NextCharacter, Task
+from unrolled.analysis.evaluation import Evaluation, evaluate
+from unrolled.data import IGNORED, NextCharacter, Task
+from unrolled.generation.sampling import Sample
 from unrolled.kernels import recurrent
 from unrolled.spec import RunSpec
 from unrolled.training.checkpoint import Checkpoint, capture, restore
+from unrolled.training.feed import build_feed
 from unrolled.training.ledger import Ledger
 from unrolled.training.meter import Meter
 from unrolled.training.optimisers import build_optimiser, clip_gradient, set_learning_rate
+from unrolled.training.processes import Processes
 from unrolled.training.progress import Progress
-from unrolled.training.samples import draw_progress_sample, draw_third_samples, is_third, require_sampling
+from unrolled.training.samples import draw_progress_sample, draw_third_samples, require_sampling, third
 from unrolled.training.schedules import learning_rate
 from unrolled.training.stopping import build_stop_rule
 from unrolled.training.streams import stream
+from unrolled.training.summaries import readable
 from unrolled.training.workplace import Workplace
 from unrolled.version import __version__
 
@@ -44,6 +48,7 @@ class Job:
         task: of the spec.
         model: on its device; it is trained in place.
         workplace: entered whenever a method is called that takes steps or looks.
+        processes: those that train it together; they call the same methods at the same steps.
 
     Attributes:
         step: steps taken.
@@ -53,24 +58,25 @@ class Job:
         has_news: an evaluation, a sample or the end has come since `clear_news`.
     """
 
-    def __init__(self, spec: RunSpec, task: Task, model: nn.Module, workplace: Workplace) -> None:
+    def __init__(self, spec: RunSpec, task: Task, model: nn.Module, workplace: Workplace, processes: Processes) -> None:
         require_sampling(spec, task, model)
         if isinstance(task, NextCharacter):
-            task.held_out_windows()  # too little text is said now, not at the first evaluation
+            task.require_held_out()  # too little text is said now, not at the first evaluation
         self.spec = spec
         self.task = task
         self.model = model.train()
         self.workplace = workplace
+        self.processes = processes
         self.weights = [weight for weight in model.parameters() if weight.requires_grad]
         self.optimiser = build_optimiser(self.weights, spec.training)
         self.rule = build_stop_rule(spec.training, task)
-        self.draws = stream(spec.training.seed, "draws")
+        self.feed = build_feed(spec, task, processes)
         self.meter = Meter(spec.training.clip)
         self.step = 0
         self.stopped: str | None = None
         self.divergence: str | None = None
         self.clear_news()
-        self._here = _surroundings(workplace)
+        self._here = _surroundings(workplace, processes)
         self._elsewhere: list[dict[str, Any]] = []
         self.kept = self._capture()
         self._began = (0, 0.0)
@@ -82,19 +88,22 @@ class Job:
         self.sample: str | None = None
 
     def take_step(self) -> None:
-        """Draw a batch and go down its gradient."""
+        """Take the next batch and go down its gradient."""
         training, device = self.spec.training, self.workplace.device
-        batch = self.task.sample(training.batch, self.draws)
+        whole = self.feed.next()
+        batch = whole.rows(self.processes.rows(training.batch))
         targets = batch.targets.to(device).flatten()
         with self._precision():
-            logits = answers(self.model, batch.inputs.to(device)).flatten(0, -2)
-            loss = cross_entropy(logits, targets)
+            logits = self.feed.answer(self.model, batch, device).flatten(0, -2)
+            loss = cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum") / _asked(whole.targets)
+        right = (logits.detach().argmax(-1) == targets).sum() / _asked(whole.targets)
         self.optimiser.zero_grad()
         torch.autograd.backward(loss)
+        loss, right = self.processes.add(self.weights, torch.stack([loss.detach(), right.to(loss.dtype)])).unbind()
         norm = clip_gradient(self.weights, training.clip)
         set_learning_rate(self.optimiser, learning_rate(training, self.step))
         self.optimiser.step()
-        self.meter.add(loss, (logits.detach().argmax(-1) == targets).float().mean(), norm)
+        self.meter.add(loss, right, norm)
         self.step += 1
 
     def look(self, ledger: Ledger) -> None:
@@ -113,7 +122,7 @@ class Job:
             self._evaluate(ledger)
         if is_last and self.stopped is None:
             self.stopped = "steps"
-        if samples or self.stopped is not None or is_third(self.step, training.steps):
+        if samples or self.stopped is not None or third(self.step, training.steps) is not None:
             self._sample(ledger)
         if keeps or self.stopped is not None:
             self._keep(ledger)
@@ -169,10 +178,13 @@ class Job:
             if self.step % every == 0 or self.stopped is not None:
                 sample = draw_progress_sample(self.model, self.task, generator, self.step)
                 self.sample, self.has_news = sample.start + sample.text, True
-                ledger.sample(vars(sample))
-            if is_third(self.step, self.spec.training.steps) or self.stopped is not None:
+                self._write_sample(ledger, sample)
+            if third(self.step, self.spec.training.steps) is not None or self.stopped is not None:
                 for sample in draw_third_samples(self.model, self.task, generator, self.step):
-                    ledger.sample(vars(sample))
+                    self._write_sample(ledger, sample)
+
+    def _write_sample(self, ledger: Ledger, sample: Sample) -> None:
+        ledger.sample(vars(sample), readable(sample, self.spec.training.steps))
 
     def _keep(self, ledger: Ledger) -> None:
         """Make this moment the one to go back to or to resume from, once it is known to be good."""
@@ -198,8 +210,11 @@ class Job:
         self.model.load_state_dict(self.kept.weights)
 
     def save(self, ledger: Ledger) -> None:
-        """Keep the last whole step, unless the run has ended or has nothing good to go on from."""
-        if self.stopped is None and self.step > 0:
+        """Keep the last whole step, unless the run has ended or has nothing good to go on from.
+
+        Several processes are not at the same step when they are interrupted: the checkpoint before it stands.
+        """
+        if self.stopped is None and self.step > 0 and self.processes.count == 1:
             self.read()
             self._keep(ledger)
 
@@ -207,15 +222,17 @@ class Job:
         position = {
             "step": self.step,
             "seconds": self.workplace.seconds,
+            "feed": self.feed.position(),
+            "processes": self.processes.count,
             "meter": self.meter.state(),
             "rule": self.rule.state(),
             "surroundings": [*self._elsewhere, self._here],
         }
-        return capture(self.model, self.optimiser, self.draws, self.workplace, position)
+        return capture(self.model, self.optimiser, self.feed, self.workplace, self.processes, position)
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from that moment."""
-        restore(checkpoint, self.model, self.optimiser, self.draws, self.workplace)
+        restore(checkpoint, self.model, self.optimiser, self.feed, self.workplace, self.processes)
         self.meter.restore(checkpoint.position["meter"])
         self.rule.restore(checkpoint.position["rule"])
         self.step = checkpoint.position["step"]
@@ -264,12 +281,18 @@ class Job:
         }
 
 
-def _surroundings(workplace: Workplace) -> dict[str, Any]:
+def _asked(targets: Tensor) -> int:
+    """How many answers a batch asks for."""
+    return int((targets != IGNORED).sum())
+
+
+def _surroundings(workplace: Workplace, processes: Processes) -> dict[str, Any]:
     """What the last bits of a result depend on: a run that was resumed in others is not repeated bit for bit."""
     path = recurrent.path()
     return {
         "device": str(workplace.device),
         "threads": torch.get_num_threads(),
+        "processes": processes.count,
         "kernel": {"name": path.name, "reason": path.reason},
         "versions": {"unrolled": __version__, "torch": torch.__version__, "python": platform.python_version()},
     }

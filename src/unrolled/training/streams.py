@@ -18,8 +18,9 @@ import torch
 __all__ = ["Purpose", "derived_seed", "stream"]
 
 Purpose = Literal["weights", "draws", "evaluation", "samples", "dropout"]
-"""``weights``: the initial weights. ``draws``: training batches. ``evaluation``: fresh samples, one stream a step.
-``samples``: text sampled on the way, one stream a step. ``dropout``: torch's global generators while training."""
+"""``weights``: the initial weights. ``draws``: training batches; of a state carried on, one stream a pass.
+``evaluation``: fresh samples, one stream a step. ``samples``: text sampled on the way, one stream a step.
+``dropout``: torch's global generators while training, one stream a process."""
 
 
 def derived_seed(seed: int, purpose: Purpose, step: int = 0) -> int:
