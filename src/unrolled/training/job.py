@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from unrolled.analysis.evaluation import Evaluation, answers, evaluate
-from unrolled.data import NextCharacter, Task
+from unrolled.data import NextCharacter, Task, Vocabulary
 from unrolled.kernels import recurrent
 from unrolled.spec import RunSpec
 from unrolled.training.checkpoint import Checkpoint, capture, restore
@@ -261,7 +261,15 @@ class Job:
             "steps_per_second": round(progress.steps_per_second, 3),
             **self._here,
             "earlier_surroundings": self._elsewhere,
+            **_vocabulary(self.task),
         }
+
+
+def _vocabulary(task: Task) -> dict[str, str]:
+    """The characters a text's model knows: with them it writes on where the text itself is not at hand."""
+    if isinstance(task, NextCharacter) and type(task.corpus.vocabulary) is Vocabulary:
+        return {"vocabulary": "".join(task.corpus.vocabulary)}
+    return {}
 
 
 def _surroundings(workplace: Workplace) -> dict[str, Any]:
