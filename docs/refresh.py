@@ -27,7 +27,8 @@ PICTURES = {"palindromes": 1, "gradients": 0}
 
 TERMINALS = {
     "derive": "unrolled derive --example report-b-W_hh",
-    "doctor": "unrolled doctor examples/student_lstm.py:StudentLSTM --as lstm --step examples/student_lstm.py:train_step",
+    "doctor": "unrolled doctor examples/student_lstm.py:StudentLSTM --as lstm "
+    "--step examples/student_lstm.py:train_step",
 }
 """Which command's output becomes the picture of its name."""
 

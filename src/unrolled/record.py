@@ -43,6 +43,7 @@ __all__ = [
     "Run",
     "find_run",
     "list_runs",
+    "load_character_model",
     "load_model",
     "open_run",
     "read_tensors",
@@ -323,6 +324,39 @@ def load_model(run: Run, *, cell: str | None = None) -> tuple[nn.SequenceClassif
         RecordError: the weights are missing, damaged, or not of this spec's network.
         UserCodeError: the run was made with a user's code, which was not given or is another than then.
     """
+    spec = _with_cell(run, cell)
+    weights = run.weights()
+    task = build_task(spec)
+    return _network(run, spec, weights, task), task
+
+
+def load_character_model(run: Run, *, cell: str | None = None) -> tuple[nn.CharacterModel, data.Vocabulary]:
+    """The trained network of a run on a text and the characters it knows, as `load_model`.
+
+    The text itself is read only where the run's result does not name its characters (an unfinished run's).
+
+    Raises:
+        InputError: the run learnt something else than a text.
+        RecordError, UserCodeError: as `load_model`.
+    """
+    if run.spec.task_name != data.NextCharacter.name:
+        raise InputError(f"run {run.name!r} learnt {run.spec.task_name}, not text: it has nothing to write")
+    spec = _with_cell(run, cell)
+    weights = run.weights()
+    named = (run.result or {}).get("vocabulary")
+    if isinstance(named, str) and named:
+        vocabulary = data.Vocabulary(named)
+    else:
+        task = build_task(spec)
+        assert isinstance(task, data.NextCharacter)
+        vocabulary = task.corpus.vocabulary
+    model = _network(run, spec, weights, vocabulary)
+    assert isinstance(model, nn.CharacterModel)
+    return model, vocabulary
+
+
+def _with_cell(run: Run, cell: str | None) -> RunSpec:
+    """The run's spec, with the file of a user's own cell as it is named now."""
     spec = run.spec
     if run.result is not None and run.result.get("given_model"):
         raise UserCodeError(
@@ -337,8 +371,12 @@ def load_model(run: Run, *, cell: str | None = None) -> tuple[nn.SequenceClassif
         spec = replace(spec, model=replace(spec.model, cell=cell))
     elif cell is not None and cell != spec.model.cell:
         raise UserCodeError(f"run {run.name!r} was made with the cell {spec.model.cell!r}, not with {cell!r}")
-    weights = run.weights()
-    task = build_task(spec)
+    return spec
+
+
+def _network(
+    run: Run, spec: RunSpec, weights: Mapping[str, Tensor], task: data.Task | data.Vocabulary
+) -> nn.SequenceClassifier | nn.CharacterModel:
     model = build_model(spec.model, task)
     if spec.training.precision == "float64":
         model = model.double()
@@ -347,4 +385,4 @@ def load_model(run: Run, *, cell: str | None = None) -> tuple[nn.SequenceClassif
     except RuntimeError as error:
         detail = " ".join(line.strip() for line in str(error).splitlines()[1:2]) or _first_line(error)
         raise RecordError(f"the weights of run {run.name!r} are not of its spec's network: {detail}") from None
-    return model.eval(), task
+    return model.eval()

@@ -26,6 +26,8 @@ _INTRODUCTION = "Recurrent networks that train fast, that you can see through, a
 _EXAMPLES = """\
 Start here:
 
+  unrolled generate
+      A model that comes with the package tells a tale at once. Nothing to train, nothing to fetch.
   unrolled train palindromes
       An LSTM learns to remember the first of ten digits. A minute.
   unrolled train palindromes --cell rnn --length 20 --name forgetful
@@ -57,9 +59,12 @@ _EXAMPLES_OF = {
     "generate": """\
 Examples:
 
-  unrolled generate novel --prompt "It was" --length 500 --temperature 0.5
-  unrolled generate novel --greedy
-  unrolled generate novel --tau 2        the course's exp(2p), which is T = 0.5
+  unrolled generate --prompt "Sleeping beauty is"       the model in the package
+  unrolled generate novel --length 500 --temperature 0.8 --top-p 0.95
+  unrolled generate novel --tau 2                       the course's exp(2p): T = 0.5
+  unrolled generate novel --prompt "It was" --beam 8 --until .
+  unrolled generate novel --samples 5 --json            for programs
+  unrolled generate --interactive
 """,
     "report": """\
 Examples:

@@ -99,6 +99,11 @@ class CellLayer(RecurrentLayer):
         """The parameters, one list per layer and direction, as torch.nn has them."""
         return [[getattr(self, name) for name in names] for names in self._weight_names()]
 
+    def cell_weights(self, layer: int, direction: int = 0) -> Weights:
+        """The weights of one layer in one direction as the cell's equation names them."""
+        self._refresh()
+        return self._weights(layer, direction)
+
     def flatten_parameters(self) -> None:
         """Do nothing: the kernels read weights where they lie. Here for code that calls torch.nn's."""
 

@@ -69,16 +69,19 @@ def build_layer(spec: ModelSpec, input_size: int) -> torch.nn.Module:
 
 def build_model(
     spec: ModelSpec,
-    task: data.Task,
+    task: data.Task | data.Vocabulary,
     generator: torch.Generator | None = None,
 ) -> nn.SequenceClassifier | nn.CharacterModel:
-    """The network of a spec for a task, its weights drawn from ``generator`` (default: torch's own)."""
-    symbols = task.symbols
+    """The network of a spec for a task, its weights drawn from ``generator`` (default: torch's own).
+
+    A vocabulary stands for a text that is not at hand.
+    """
+    symbols = len(task) if isinstance(task, data.Vocabulary) else task.symbols
     embedding = (spec.embedding or (spec.hidden if spec.tied else symbols)) if spec.input == "embedding" else None
     input_size = embedding or (1 if spec.input == "scalar" else symbols)
     layer = build_layer(spec, input_size)
     model: nn.SequenceClassifier | nn.CharacterModel
-    if isinstance(task, data.NextCharacter):
+    if isinstance(task, data.NextCharacter | data.Vocabulary):
         model = nn.CharacterModel(
             layer,
             symbols=symbols,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from unrolled.analysis.evaluation import Evaluation, evaluate
-from unrolled.data import IGNORED, NextCharacter, Task
+from unrolled.data import IGNORED, NextCharacter, Task, Vocabulary
 from unrolled.generation.sampling import Sample
 from unrolled.kernels import recurrent
 from unrolled.spec import RunSpec
@@ -278,12 +278,20 @@ class Job:
             "steps_per_second": round(progress.steps_per_second, 3),
             **self._here,
             "earlier_surroundings": self._elsewhere,
+            **_vocabulary(self.task),
         }
 
 
 def _asked(targets: Tensor) -> int:
     """How many answers a batch asks for."""
     return int((targets != IGNORED).sum())
+
+
+def _vocabulary(task: Task) -> dict[str, str]:
+    """The characters a text's model knows: with them it writes on where the text itself is not at hand."""
+    if isinstance(task, NextCharacter) and type(task.corpus.vocabulary) is Vocabulary:
+        return {"vocabulary": "".join(task.corpus.vocabulary)}
+    return {}
 
 
 def _surroundings(workplace: Workplace, processes: Processes) -> dict[str, Any]:
