@@ -22,8 +22,8 @@ are s.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor
@@ -157,7 +157,7 @@ def _look(
         raise InputError(f"{type(model).__name__} has no recurrent layer: RNN, GRU, LSTM or a cell in nn.Recurrent")
     for layer in layers.values():
         layer.requires_grad_(True)
-    with ExitStack() as stack, torch.enable_grad():
+    with ExitStack() as stack, torch.enable_grad(), _without_denormals():
         calls = {
             name: stack.enter_context(watched(layer, chunk=chunk, contributions=contributions or keep, keep=keep))
             for name, layer in layers.items()
@@ -174,6 +174,17 @@ def _look(
         for name, walks in calls.items()
         if any(walk.norms for walk in walks.values())
     }
+
+
+@contextmanager
+def _without_denormals() -> Iterator[None]:
+    """Denormals count as zero: a vanishing gradient is full of them, and each is 25 to 60 times slower."""
+    before = bool(torch.tensor(1e-310, dtype=torch.float64) * 1.0 == 0)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
 
 
 def _values(layer: RecurrentLayer, walks: dict[tuple[int, int], Walk], loss: float) -> StateGradients:

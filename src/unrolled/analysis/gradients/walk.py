@@ -92,26 +92,26 @@ class Walk:
         self._lengths, self._chunk = lengths, chunk
         self._asked, self._keep = contributions, keep
         self._kept: list[tuple[int, int, tuple[Tensor, ...]]] = []
-        self._parts: dict[str, list[tuple[int, Tensor]]] = {}
-        self._values: dict[str, list[tuple[int, Tensor]]] = {}
+        # Room for all steps is taken at once: small pieces kept between large ones would tie up the heap.
+        self._parts: dict[str, Tensor] = {}
+        self._values: dict[str, Tensor] = {}
         self._totals: dict[str, Tensor] = {}
-        self._gates: dict[str, list[tuple[int, Tensor]]] = {}
+        self._gates: dict[str, Tensor] = {}
 
     def contributions(self) -> dict[str, Contribution]:
         """By weight; empty if they were not asked for."""
         return {
             name: Contribution(
-                tuple(_in_time(parts).tolist()),
+                tuple(parts.tolist()),
                 self._totals[name].norm().item(),
-                _in_time(self._values[name]) if self._keep else None,
+                self._values.get(name),
             )
             for name, parts in self._parts.items()
         }
 
     def gates(self) -> dict[str, Shares]:
         """By name of gate, candidate or state."""
-        found = {name: _in_time(parts).double().T.tolist() for name, parts in self._gates.items()}
-        return {name: Shares(*map(tuple, columns)) for name, columns in found.items()}
+        return {name: Shares(*map(tuple, parts.T.tolist())) for name, parts in self._gates.items()}
 
     def forward(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """The layer's own forward pass: output [T,B,H] and the final state's fields."""
@@ -139,6 +139,10 @@ class Walk:
         grad_x = torch.zeros_like(x) if want_x else None
         for name, weight in weights.items():
             self._totals[name] = torch.zeros_like(weight)
+            if self._asked:
+                self._parts[name] = weight.new_zeros(self.steps)
+            if self._keep:
+                self._values[name] = weight.new_zeros(self.steps, *weight.shape)
         self.norms = {name: grad_state[0].new_zeros(self.steps) for name in self.names}
         for first, last, state in reversed(self._kept):
             part = None if grad_output is None else grad_output[first:last]
@@ -212,22 +216,20 @@ class Walk:
             each = torch.stack(gradients[place * count : (place + 1) * count])
             self._totals[name] += each.sum(0)
             if self._asked:
-                self._parts.setdefault(name, []).append((first, each.flatten(1).norm(dim=1)))
+                self._parts[name][first : first + count] = each.flatten(1).norm(dim=1)
             if self._keep:
-                self._values.setdefault(name, []).append((first, each))
+                self._values[name][first : first + count] = each
 
     def _note_gates(self, first: int, last: int, steps: tuple[Mapping[str, Tensor], ...]) -> None:
         rows = None if self._lengths is None else active(self._lengths, self.steps)[first:last]
         for name in steps[0]:
             values = torch.stack([step[name].detach() for step in steps])
-            self._gates.setdefault(name, []).append((first, batch_shares(values, name.endswith("_gate"), rows)))
+            if name not in self._gates:
+                self._gates[name] = values.new_zeros(self.steps, 3)
+            self._gates[name][first:last] = batch_shares(values, name.endswith("_gate"), rows)
 
     def _local(self, first: int, last: int) -> Tensor | None:
         return None if self._lengths is None else (self._lengths - first).clamp(0, last - first)
-
-
-def _in_time(parts: list[tuple[int, Tensor]]) -> Tensor:
-    return torch.cat([part for _, part in sorted(parts, key=lambda pair: pair[0])])
 
 
 class _Watched(torch.autograd.Function):
