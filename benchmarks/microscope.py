@@ -69,7 +69,7 @@ def look(arguments: argparse.Namespace, results: dict[str, float]) -> None:
                 total.backward()
                 torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
                 optimiser.step()
-                return float(total)
+                return float(total.detach())
 
             def see(model: torch.nn.Module = model) -> float:
                 return model_gradients(model, loss)["layer"].loss

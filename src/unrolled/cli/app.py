@@ -13,7 +13,7 @@ COMMANDS = {
     "generate": "Write text with a trained character model.",
     "report": "Draw runs into one HTML file.",
     "runs": "List the runs of a folder.",
-    "gradients": "Show how much of a loss reaches each state, weight and step.",
+    "gradients": "Show what of a loss reaches each state and step.",
     "reach": "Show how far back a network hears.",
     "reproduce": "Put every published number beside a measured one.",
     "data": "List and fetch the registered texts.",

@@ -21,7 +21,7 @@ from unrolled.analysis.reach.graphs import chosen_nodes, fitting_graph, hops_to
 from unrolled.errors import InputError
 from unrolled.graph import Graph
 
-__all__ = ["Squashing", "commute_times", "squashing"]
+__all__ = ["Squashing", "commute_times", "rank_correlation", "squashing"]
 
 LARGEST = 4000
 """Nodes of the largest graph whose commute times are computed: a dense matrix is inverted."""
@@ -107,7 +107,7 @@ def squashing(
                 hops.append(int(distance[v]))
                 influence.append(float(heard[v]))
         distance[seen] = -1
-    return Squashing(tuple(pairs), tuple(commute), tuple(hops), tuple(influence), _spearman(commute, influence))
+    return Squashing(tuple(pairs), tuple(commute), tuple(hops), tuple(influence), rank_correlation(commute, influence))
 
 
 def _connected(graph: Graph) -> Tensor:
@@ -122,10 +122,14 @@ def _connected(graph: Graph) -> Tensor:
         part = lower
 
 
-def _spearman(a: list[float], b: list[float]) -> float | None:
+def rank_correlation(a: Sequence[float], b: Sequence[float]) -> float | None:
+    """Spearman's; None where either is the same throughout."""
     if len(set(a)) < 2 or len(set(b)) < 2:
         return None
-    first, second = _ranks(torch.tensor(a, dtype=torch.float64)), _ranks(torch.tensor(b, dtype=torch.float64))
+    first, second = (
+        _ranks(torch.tensor(list(a), dtype=torch.float64)),
+        _ranks(torch.tensor(list(b), dtype=torch.float64)),
+    )
     return float(torch.corrcoef(torch.stack([first, second]))[0, 1])
 
 
