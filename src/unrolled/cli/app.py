@@ -13,6 +13,8 @@ COMMANDS = {
     "generate": "Write text with a trained character model.",
     "report": "Draw runs into one HTML file.",
     "runs": "List the runs of a folder.",
+    "gradients": "Show what of a loss reaches each state and step.",
+    "reach": "Show how far back a network hears.",
     "reproduce": "Put every published number beside a measured one.",
     "derive": "Check a gradient written on paper against autograd.",
     "doctor": "Name what is wrong with a cell or layer of your own.",
@@ -73,6 +75,19 @@ Examples:
   unrolled report runs/mine runs/forgetful
 """,
     "runs": "",
+    "gradients": """\
+Examples:
+
+  unrolled gradients --cell rnn --scale 0.5        an untrained RNN over 100 digits
+  unrolled gradients mine --out report.html        a run, as it began and as it is
+  unrolled gradients --cell lstm --phase           where gradients vanish, live, explode
+""",
+    "reach": """\
+Examples:
+
+  unrolled reach --cell rnn --ring 16              an RNN over 100 digits, a GCN over a ring of 100 nodes
+  unrolled reach mine --replacement --out reach.html
+""",
     "reproduce": """\
 Examples:
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from unrolled.experiments import binary_palindromes, gates, gradients, optimisers, palindromes, text
+from unrolled.experiments import binary_palindromes, gates, gradients, optimisers, palindromes, reach, text
 from unrolled.experiments.claim import Claim
 
 __all__ = ["CLAIMS"]
@@ -15,6 +15,7 @@ CLAIMS: Mapping[str, Claim] = {
         palindromes.CLAIM,
         binary_palindromes.CLAIM,
         gradients.CLAIM,
+        reach.CLAIM,
         text.CLAIM,
         optimisers.CLAIM,
         gates.CLAIM,

@@ -15,6 +15,7 @@ from unrolled.errors import InputError, ShapeError
 from unrolled.kernels.recurrent import Seen
 from unrolled.kernels.reference.unroll import Unrolled, active
 from unrolled.nn.door import Entered, enter, leave, leave_state
+from unrolled.nn.equation import Equation
 from unrolled.nn.observation import Observation, Trace
 
 __all__ = ["RecurrentLayer"]
@@ -46,6 +47,14 @@ class RecurrentLayer(torch.nn.Module, ABC):
     @abstractmethod
     def weight_dtype(self) -> torch.dtype | None:
         """The dtype that inputs must have, None where any will do."""
+
+    @abstractmethod
+    def equation(self, layer: int, direction: int = 0) -> Equation:
+        """The equation of one layer in one direction, as a function of its weights.
+
+        Raises:
+            InputError: a weight is computed from other parameters (weight_norm).
+        """
 
     @abstractmethod
     def _named_state(self, fields: tuple[Tensor, ...]) -> Any:

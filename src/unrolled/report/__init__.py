@@ -1,11 +1,12 @@
 """Showing: one self-contained page about claims or about runs.
 
-`write_report` writes it, `render_svg` draws one figure of it.
+`write_report` writes it, `write_instrument` one about what the microscope or the measure of reach saw, `render_svg`
+draws one figure of it.
 """
 
 from __future__ import annotations
 
 from unrolled.report.figures import render_svg
-from unrolled.report.page import render_report, verdict_sentence, write_report
+from unrolled.report.page import render_report, verdict_sentence, write_instrument, write_report
 
-__all__ = ["render_report", "render_svg", "verdict_sentence", "write_report"]
+__all__ = ["render_report", "render_svg", "verdict_sentence", "write_instrument", "write_report"]
