@@ -89,12 +89,12 @@ def _library(given: Attention) -> Library | None:
     choice = asked_path()
     if choice in ("torch", "reference") or not fused.takes(fused.AttentionCall(*given)):
         return None
-    return native.library(choice)
+    return native.loaded(choice)
 
 
 def _heads_together(h: Tensor) -> Tensor:
     """``[B, N, K, C] → [N, B·K, C]``: batches beside heads, since each attends for itself."""
-    return h.transpose(0, 1).reshape(h.shape[1], -1, h.shape[3])
+    return h.transpose(0, 1).reshape(h.shape[1], h.shape[0] * h.shape[2], h.shape[3])
 
 
 def _additive(pattern: Pattern, h: Tensor, att: Tensor, edge: Tensor | None, slope: float) -> Tensor:

@@ -162,7 +162,7 @@ def multiply(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
         return x.new_zeros(*x.shape[:-2], pattern.rows, x.shape[-1])
     if native_is_faster(x) and graph_product.takes(pattern, values, x):
         choice = asked_path()
-        library = None if choice in ("torch", "reference") else native.library(choice)
+        library = None if choice in ("torch", "reference") else native.loaded(choice)
         if library is not None:
             return graph_product.product(library, pattern, values, x)
     if x.dim() == 3:

@@ -14,7 +14,7 @@ from unrolled.graph import Graph
 from unrolled.kernels import segments
 
 __all__ = [
-    *("AttentionObservation", "EdgeFill", "by_head", "checked_edge_features"),
+    *("AttentionObservation", "EdgeFill", "by_head", "checked_edge_features", "checked_share"),
     *("in_edge_order", "looped_features", "merged", "seed_of"),
 ]
 
@@ -104,6 +104,17 @@ def in_edge_order(graph: Graph, attention: Tensor, lead: torch.Size, heads: int)
     place = torch.empty_like(order)
     place[order] = torch.arange(order.numel(), device=order.device)
     return attention.index_select(0, place).reshape(order.numel(), *lead, heads).movedim(0, -2)
+
+
+def checked_share(dropout: float) -> float:
+    """A dropout that is a share.
+
+    Raises:
+        InputError: it is outside 0…1.
+    """
+    if not 0.0 <= dropout <= 1.0:
+        raise InputError(f"dropout={dropout}: the share of attention to drop, from 0 to 1, would do")
+    return dropout
 
 
 def seed_of(dropout: float) -> int:

@@ -14,6 +14,7 @@ from unrolled.nn.attention_conv import (
     EdgeFill,
     by_head,
     checked_edge_features,
+    checked_share,
     in_edge_order,
     looped_features,
     merged,
@@ -53,7 +54,7 @@ class GATv2Conv(nn.Module):
         learnt linear map of x. options: PyG's further arguments, at their defaults.
 
     Raises:
-        InputError: an argument that is not offered.
+        InputError: an argument that is not offered, or a dropout outside 0…1.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class GATv2Conv(nn.Module):
         self.heads = heads
         self.concat = concat
         self.negative_slope = negative_slope
-        self.dropout = dropout
+        self.dropout = checked_share(dropout)
         self.self_loops = "replace" if add_self_loops else "keep"
         self.edge_dim = edge_dim
         self.fill_value = fill_value

@@ -67,7 +67,7 @@ def fused_by(request, monkeypatch):
     """Attention on the variant under test, and a check that it is the kernel that ran."""
     if request.param != "best" and request.param not in variants():
         pytest.skip(f"the variant {request.param} is not built or does not run here")
-    library = native.library("" if request.param == "best" else f"native-{request.param}")
+    library = native.loaded("" if request.param == "best" else f"native-{request.param}")
     if library is None:
         pytest.skip("no native kernels")
     calls = []
@@ -78,7 +78,7 @@ def fused_by(request, monkeypatch):
 
     original = fused.forward
     monkeypatch.setattr(door.fused, "forward", forward)
-    monkeypatch.setattr(door.native, "library", lambda asked: library)
+    monkeypatch.setattr(door.native, "loaded", lambda asked: library)
     monkeypatch.delenv("UNROLLED_KERNELS", raising=False)
     return calls
 
@@ -200,5 +200,5 @@ def test_what_the_kernel_does_not_take_goes_to_torch(monkeypatch):
     assert not fused.takes(fused.AttentionCall(*given._replace(h=given.h[:, :0])))
     expected = attend(given)[0]
     monkeypatch.setenv("UNROLLED_KERNELS", "torch")
-    monkeypatch.setattr(native, "library", lambda asked: pytest.fail("torch was asked for"))
+    monkeypatch.setattr(native, "loaded", lambda asked: pytest.fail("torch was asked for"))
     assert torch.equal(attention(given), expected)

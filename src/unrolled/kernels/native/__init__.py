@@ -18,7 +18,7 @@ from unrolled.kernels.native.library import KINDS, OBSERVED, Call, Library
 from unrolled.kernels.native.loader import NativeUnavailable, halves, load, load_half, variants
 from unrolled.kernels.reference.cell import Cell
 
-__all__ = ["NativeUnavailable", "describe", "faster", "implementation", "library", "load"]
+__all__ = ["NativeUnavailable", "describe", "faster", "implementation", "load", "loaded"]
 
 
 def implementation(cell: Cell, inputs: Inputs, asked: str) -> Implementation | None:
@@ -29,7 +29,7 @@ def implementation(cell: Cell, inputs: Inputs, asked: str) -> Implementation | N
     if cell.name not in KINDS or not _readable(inputs) or not (asked or faster(inputs)):
         return None
     if inputs.weights.W_hh.dtype != torch.bfloat16:
-        found = library(asked)
+        found = loaded(asked)
         return None if found is None or cell.name not in found.knows else _implementation(cell.name, found)
     try:
         half = load_half(asked)
@@ -39,7 +39,7 @@ def implementation(cell: Cell, inputs: Inputs, asked: str) -> Implementation | N
     return _half_implementation(cell.name, half) if fits else None
 
 
-def library(asked: str = "") -> Library | None:
+def loaded(asked: str = "") -> Library | None:
     """The library that UNROLLED_KERNELS asks for (empty: the best); None, said once, where there is none."""
     try:
         return load(asked)
