@@ -8,7 +8,9 @@
 * ``state.safetensors``: the last checkpoint, everything that is needed to go on bit for bit;
 * ``weights.safetensors``: the final weights, or the last good ones of a run that diverged; equal specs give equal
   bytes;
-* ``result.json``: written last; its presence means that the run is done.
+* ``result.json``: written last; its presence means that the run is done;
+* ``failure.json``: why the last try at the run did not come to its end, where it was one of many; gone when it is
+  tried again.
 
 Files are replaced whole (`write_whole`) or appended to a line at a time, so a kill at any moment leaves a run that
 reads and resumes. Tensor files carry a checksum over all they hold; a file that was cut, changed or written by
@@ -39,6 +41,7 @@ from unrolled.errors import InputError, RecordError, StorageError, UnknownName, 
 from unrolled.spec import RunSpec, build_model, build_task, is_user_cell, parse, read_yaml
 
 __all__ = [
+    "FAILURE",
     "FORMAT",
     "Run",
     "find_run",
@@ -57,6 +60,7 @@ FORMAT = 1
 
 SPEC, METRICS, SAMPLES, SUMMARIES = "spec.yaml", "metrics.jsonl", "samples.jsonl", "summaries.txt"
 STATE, WEIGHTS, RESULT = "state.safetensors", "weights.safetensors", "result.json"
+FAILURE = "failure.json"
 
 MODEL_PREFIX = "model."
 """What the network's tensors are called by in ``state.safetensors``, before their own names."""
@@ -203,12 +207,14 @@ class Run:
         spec: what it was asked to do, resolved and whole.
         status: done, unfinished (it can be resumed) or diverged.
         result: the content of ``result.json``, once there is one.
+        failure: why the last try at an unfinished run failed, where that was noted.
     """
 
     path: Path
     spec: RunSpec
     status: Literal["done", "unfinished", "diverged"]
     result: Mapping[str, Any] | None
+    failure: str | None = None
 
     @property
     def name(self) -> str:
@@ -262,7 +268,7 @@ def open_run(path: Path | str) -> Run:
         raise RecordError(f"run {str(path)!r} is damaged: {error}") from None
     result = _read_result(path / RESULT, spec)
     if result is None:
-        return Run(path, spec, "unfinished", None)
+        return Run(path, spec, "unfinished", None, _read_failure(path / FAILURE))
     return Run(path, spec, "diverged" if result["stopped"] == "diverged" else "done", result)
 
 
@@ -280,6 +286,16 @@ def _read_result(path: Path, spec: RunSpec) -> dict[str, Any] | None:
     if result["identity"] != spec.identity():
         raise RecordError(f"{str(path)!r} does not belong to the {SPEC} beside it, which was changed or exchanged")
     return result
+
+
+def _read_failure(path: Path) -> str | None:
+    try:
+        failure = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise RecordError(f"{str(path)!r} is damaged: {_first_line(error)}") from None
+    return str(failure.get("error", "unknown")) if isinstance(failure, dict) else "unknown"
 
 
 def list_runs(root: Path | str = "runs") -> list[Run]:

@@ -10,6 +10,7 @@ __all__ = ["COMMANDS", "app"]
 
 COMMANDS = {
     "train": "Train a network on a task, and keep the run.",
+    "sweep": "Train many runs, from lists of options.",
     "generate": "Write text with a trained character model.",
     "report": "Draw runs into one HTML file.",
     "runs": "List the runs of a folder.",
