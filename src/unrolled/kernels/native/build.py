@@ -65,6 +65,9 @@ X86 = {
     "amx": "x86_64_v4+avx512bf16+amx_tile+amx_bf16",
 }
 DEFINES = {"bf16": ("-DUNROLLED_BF16",), "amx": ("-DUNROLLED_BF16", "-DUNROLLED_AMX")}
+OF_FLOATS = ("attention_", "graph_", "writer")
+"""How the sources begin that have no place in the libraries of bfloat16: they turn it into floats themselves."""
+
 """The variants for bfloat16: the same sources with another element; see src/element.h."""
 
 TARGETS = {
@@ -146,7 +149,8 @@ def _stamp(target: str) -> str:
 def _compile(name: str, variant: str, folder: Path) -> Path:
     target = TARGETS[name]
     file = folder / library_name(variant, target.suffix)
-    sources = sorted(str(source) for source in SOURCES.glob("*.c"))
+    left_out = OF_FLOATS if variant in DEFINES else ()
+    sources = sorted(str(source) for source in SOURCES.glob("*.c") if not source.name.startswith(left_out))
     with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:  # linkers leave more than the library
         made = Path(scratch) / file.name
         command = [*_compiler(name, variant), *FLAGS, *DEFINES.get(variant, ()), *sources, "-o", str(made)]

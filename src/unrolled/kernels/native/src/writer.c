@@ -457,9 +457,9 @@ EXPORT int64_t unrolled_writer_bytes(const struct writer *writer) {
 EXPORT void unrolled_writer_pack(const struct writer *writer, int64_t threads) {
     struct arena arena = {.base = writer->packed};
     struct model m = lay_out(writer, &arena);
-    pool_run(threads, writer->layers * m.shape.panels, pack_level, &m);
-    pool_run(threads, writer->symbols, fill_table, &m);
-    pool_run(threads, m.out_panels, pack_readout, &m);
+    pool_each(threads, writer->layers * m.shape.panels, pack_level, &m);
+    pool_each(threads, writer->symbols, fill_table, &m);
+    pool_each(threads, m.out_panels, pack_readout, &m);
 }
 
 /* Reads or writes. 0: done; 1: out of memory; 2: a logit is not finite, and what was written is worth nothing. */
@@ -468,6 +468,6 @@ EXPORT int64_t unrolled_writer_run(const struct writer *writer, const struct wri
     struct model m = lay_out(writer, &arena);
     ptrdiff_t share = ceil_div(writing->rows, most(writing->threads, 1));
     struct run run = {&m, writing, writing->lengths ? 1 : least(GROUP, share), {0, 0}};
-    pool_run(writing->threads, ceil_div(writing->rows, run.together), run_group, &run);
+    pool_each(writing->threads, ceil_div(writing->rows, run.together), run_group, &run);
     return run.failed[0] ? 1 : run.failed[1] ? 2 : 0;
 }
