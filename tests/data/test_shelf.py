@@ -14,6 +14,8 @@ import torch
 
 from unrolled.data import Corpus, pieces, read_corpus, shelf
 from unrolled.errors import TextError
+from unrolled.spec import default_spec
+from unrolled.training import train
 
 TALES = ["Once upon a time…\r\nthere was a fox.\n", "\ufeffAn owl 😀\n", "The end"]
 
@@ -152,6 +154,10 @@ def test_4500_symbols(tmp_path: Path) -> None:
     assert len(corpus.vocabulary) == 4500
     assert corpus.codes.dtype == torch.int16
     assert corpus.body == signs * 2
+    spec = default_spec("text", source=str(path), hidden=4, layers=1, batch=2, window=5, steps=2, sample_every=0)
+    *_, last = train(spec)
+    assert last.model is not None
+    assert sum(buffer.numel() for buffer in last.model.buffers()) < 4500  # no identity of 4500 × 4500
 
 
 MEASURE = """
