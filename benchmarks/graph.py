@@ -1,12 +1,19 @@
 """How long do graph layers take beside PyG's, how much memory, and do they say the same?
 
-    python benchmarks/graph.py layers            forward + backward of GCN and GAT, several sizes
-    python benchmarks/graph.py scale             1 M nodes / 10 M edges: an epoch, the sampler; 2 M nodes trained
-    python benchmarks/graph.py accuracy          Cora, Citeseer, Pubmed over ten seeds
-    options: --threads 2  --repeats 15  --seeds 10  --compile  --check  --write FILE.json
+    python benchmarks/graph.py layers       forward + backward of GCN, GAT and GATv2, several sizes and widths
+    python benchmarks/graph.py compiled     the same at 10 000 nodes beside PyG compiled, one thread and two
+    python benchmarks/graph.py large        one million nodes
+    python benchmarks/graph.py memory       the most one step takes, each in a process of its own
+    python benchmarks/graph.py sampler      sampled neighbourhoods a second
+    python benchmarks/graph.py epoch        1 M nodes / 10 M edges: a full-batch epoch beside PyG's
+    python benchmarks/graph.py training     2 M nodes from the first edge to the accuracy
+    options: --threads 2  --repeats 15  --check  --write
 
-Everything that is compared runs in one process, in turns, after its outputs and gradients were asserted equal; the
-median is printed.  ``--check`` ends with 1 where a bound of `BOUNDS` is missed.  PyG is needed for ``layers``.
+Everything that is compared runs in one process, in turns, after its outputs and gradients were asserted equal.  A time
+is the median of its turns, the spread behind it half the distance between the quartiles.  Memory is the highest
+resident size during the step over that before it, of everything: torch's, ours and the system's.  ``--write`` keeps
+the figures in benchmarks/results/graph.json, those of other parts with them, and their table in graph.md; ``--check``
+ends with 1 where a bound of `AT_MOST` or `AT_LEAST` is missed.  PyG is needed.
 """
 
 from __future__ import annotations
@@ -14,361 +21,426 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import math
-import resource
+import os
+import platform
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unrolled.data.citation import citation_graph
-from unrolled.data.graph_memory import full_batch_bytes
+from unrolled.data.graph_memory import full_batch_bytes, mapped_features
 from unrolled.data.graphs import planted_partition
 from unrolled.data.neighbours import NeighbourSampler
 from unrolled.graph import Graph
-from unrolled.kernels.sparse import Pattern, product
+from unrolled.kernels import recurrent
 from unrolled.nn.gat_conv import GATConv
+from unrolled.nn.gatv2_conv import GATv2Conv
 from unrolled.nn.gcn_conv import GCNConv
 from unrolled.nn.sage_conv import SAGEConv
 
+RESULTS = Path(__file__).with_name("results")
 SIZES = {"small": (1_000, 16_000), "middle": (10_000, 160_000), "large": (1_000_000, 10_000_000)}
-BOUNDS = {  # what is measured ≤ the bound (two threads); accuracy and seeds ≥
+
+AT_MOST = {  # ours over theirs, two threads but where one is said
     "gcn middle 64 / pyg": 0.07,
-    "gcn middle 64 / pyg compiled": 0.10,
+    "gcn middle 64 / pyg compiled, normalised": 0.10,
+    "gcn middle 64, one thread / pyg compiled, normalised": 0.85,
     "gat middle 64 / pyg": 0.10,
     "gat middle 64 / pyg compiled": 0.15,
     "gat middle 64 memory / pyg": 0.2,
+    "training GB": 8.0,
 }
-AT_LEAST = {
-    "sampler seeds/s": 50_000.0,
-    "gcn cora": 0.808,
-    "gcn citeseer": 0.696,
-    "gcn pubmed": 0.783,
-    "gat cora": 0.825,
-}
+AT_LEAST = {"sampler seeds/s": 50_000.0, "sampler replace seeds/s": 50_000.0, "training accuracy": 0.9}
+
+Results = dict[str, float]
 
 
-def step(layer: nn.Module, x: Tensor, edges: Any, cotangent: Tensor) -> Callable[[], tuple[Tensor, ...]]:
-    """One forward and backward, to x and to every parameter."""
+def step(layer: nn.Module, x: Tensor, *edges: Any) -> Callable[[], tuple[Tensor, ...]]:
+    """One forward and backward, to x and to every parameter; the cotangent is the same for all layers of a width."""
     parameters = list(layer.parameters())
+    cotangent = torch.randn(layer(x, *edges).shape, generator=torch.Generator().manual_seed(1))
 
     def run() -> tuple[Tensor, ...]:
-        y = layer(x, edges)
+        y = layer(x, *edges)
         return (y.detach(), *torch.autograd.grad(y, [x, *parameters], cotangent))
 
     return run
 
 
-def in_turns(runs: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
-    """Median seconds of each, one after the other so that all meet the same machine."""
+def in_turns(runs: dict[str, Callable[[], Any]], repeats: int) -> dict[str, tuple[float, float]]:
+    """Median seconds of each and their spread, one after the other so that all meet the same machine."""
     taken: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(repeats + 2):
+    for turn in range(repeats + 1 + (repeats > 3)):
         for name, run in runs.items():
             began = time.perf_counter()
             run()
-            if turn >= 2:
+            if turn >= 1 + (repeats > 3):
                 taken[name].append(time.perf_counter() - began)
-    return {name: statistics.median(times) for name, times in taken.items()}
+    return {name: (statistics.median(times), _spread(times)) for name, times in taken.items()}
 
 
-def peak_bytes(run: Callable[[], Any]) -> int:
-    """The most that tensors take at once during one call, beyond what was there: by torch's own allocation record."""
-    gc.collect()
-    with torch.profiler.profile(profile_memory=True, record_shapes=False) as profiler:
-        run()
-    held = peak = 0
-    for event in sorted(profiler.profiler.kineto_results.events(), key=lambda each: each.start_ns()):  # type: ignore[union-attr]
-        if event.name() == "[memory]":
-            held += event.nbytes()
-            peak = max(peak, held)
-    return peak
+def _spread(times: list[float]) -> float:
+    if len(times) < 3:
+        return (max(times) - min(times)) / 2
+    low, _, high = statistics.quantiles(times, n=4)
+    return (high - low) / 2
 
 
-def compare_layers(arguments: argparse.Namespace, results: dict[str, float]) -> None:
-    """GCN and GAT of three widths on three sizes, beside PyG's."""
-    from torch_geometric.nn import GATConv as TheirGAT
-    from torch_geometric.nn import GCNConv as TheirGCN
-
-    sizes = {name: SIZES[name] for name in arguments.sizes}
-    for size, (nodes, edges) in sizes.items():
-        generator = torch.Generator().manual_seed(0)
-        index = torch.randint(nodes, (2, edges), generator=generator)
-        index = index[:, index[0] != index[1]]
-        graph = Graph.from_edge_index(index, num_nodes=nodes)
-        for width in arguments.widths:
-            x = torch.randn(nodes, width, generator=generator, requires_grad=True)
-            pairs = {
-                "gcn": (GCNConv(width, width), TheirGCN(width, width)),
-                "gat": (GATConv(width, max(width // 8, 1), heads=8), TheirGAT(width, max(width // 8, 1), heads=8)),
-            }
-            for name, (ours, theirs) in pairs.items():
-                ours.load_state_dict(theirs.state_dict())
-                if size == "large" and (name == "gat" or width > 64):
-                    continue
-                compare(f"{name} {size} {width}", ours, theirs, x, graph, index, arguments, results)
+def random_edges(size: str) -> tuple[int, Tensor]:
+    """Nodes and edges without loops, which PyG would treat differently on its own paths."""
+    nodes, edges = SIZES[size]
+    index = torch.randint(nodes, (2, edges), generator=torch.Generator().manual_seed(0))
+    return nodes, index[:, index[0] != index[1]]
 
 
-def compare(
-    name: str,
-    ours: nn.Module,
-    theirs: nn.Module,
-    x: Tensor,
-    graph: Graph,
-    index: Tensor,
-    arguments: argparse.Namespace,
-    results: dict[str, float],
-) -> None:
-    """One layer beside PyG's: equal first, then timed, then weighed."""
-    cotangent = torch.randn_like(ours(x, graph))
-    runs = {"ours": step(ours, x, graph, cotangent), "ours edge_index": step(ours, x, index, cotangent)}
-    runs["pyg"] = step(theirs, x, index, cotangent)
-    if arguments.compile:
-        began = time.perf_counter()
-        compiled = torch.compile(theirs, dynamic=False)
-        runs["pyg compiled"] = step(compiled, x, index, cotangent)
-        runs["pyg compiled"]()
-        results[f"{name} seconds to compile"] = time.perf_counter() - began
-    wanted = [each.abs().max() for each in runs["pyg"]()]
-    for run in runs.values():
-        for a, b, scale in zip(run(), runs["pyg"](), wanted, strict=True):
-            torch.testing.assert_close(a, b, rtol=1e-4, atol=2e-5 * float(scale))
-    repeats = 3 if graph.num_nodes > 100_000 else arguments.repeats
+def pair(kind: str, width: int) -> tuple[nn.Module, nn.Module]:
+    """Our layer and PyG's with the same weights, from ``width`` to ``width`` features; attention in eight heads."""
+    import torch_geometric.nn as pyg
+
+    torch.manual_seed(0)
+    layers: tuple[nn.Module, nn.Module]
+    if kind == "gcn":
+        layers = GCNConv(width, width), pyg.GCNConv(width, width)
+    else:
+        ours, theirs = {"gat": (GATConv, pyg.GATConv), "gatv2": (GATv2Conv, pyg.GATv2Conv)}[kind]
+        layers = ours(width, width // 8, heads=8), theirs(width, width // 8, heads=8)
+    layers[0].load_state_dict(layers[1].state_dict())
+    return layers
+
+
+def compare(name: str, runs: dict[str, Callable[[], tuple[Tensor, ...]]], repeats: int, results: Results) -> None:
+    """Equal first, then timed; the first run is ours, the others' names end up in the ratio's."""
+    expected = next(iter(runs.values()))()
+    for run in list(runs.values())[1:]:
+        for a, b in zip(run(), expected, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=2e-5 * float(b.abs().max()))
+    del expected
     seconds = in_turns(runs, repeats)
-    for each, taken in seconds.items():
-        results[f"{name} {each} ms"] = 1e3 * taken
-        if each.startswith("pyg"):
-            results[f"{name} / {each}"] = seconds["ours"] / taken
-    memory = {each: peak_bytes(runs[each]) for each in ("ours", "pyg")}
-    results[f"{name} memory / pyg"] = memory["ours"] / memory["pyg"]
+    ours = seconds["ours"][0]
+    for each, (median, spread) in seconds.items():
+        results[f"{name} {each} ms"], results[f"{name} {each} ± ms"] = 1e3 * median, 1e3 * spread
+        if each != "ours":
+            results[f"{name} / {each}"] = ours / median
     print(
-        f"{name:16} "
-        + "  ".join(f"{each} {1e3 * taken:8.2f} ms" for each, taken in seconds.items())
-        + f"  ours/pyg {seconds['ours'] / seconds['pyg']:.3f}"
-        + f"  memory {memory['ours'] / 1e6:.0f}/{memory['pyg'] / 1e6:.0f} MB",
+        f"{name:26} "
+        + "  ".join(f"{each} {1e3 * a:.2f} ± {1e3 * b:.2f} ms" for each, (a, b) in seconds.items())
+        + "  "
+        + "  ".join(f"/ {each} {ours / a:.3f}" for each, (a, _) in seconds.items() if each != "ours"),
         flush=True,
     )
 
 
-def peak_gigabytes() -> float:
-    """The most memory this process ever held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+def layers(arguments: argparse.Namespace, results: Results) -> None:
+    """Three layers of three widths on two sizes, beside PyG's on its edge_index."""
+    for size in ("small", "middle"):
+        nodes, index = random_edges(size)
+        graph = Graph.from_edge_index(index, num_nodes=nodes)
+        for kind in ("gcn", "gat", "gatv2"):
+            for width in (16, 64, 256):
+                ours, theirs = pair(kind, width)
+                x = torch.randn(nodes, width, requires_grad=True)
+                runs = {"ours": step(ours, x, graph)}
+                if width == 64 and size == "middle":
+                    runs["ours on edge_index"] = step(ours, x, index)
+                runs["pyg"] = step(theirs, x, index)
+                compare(f"{kind} {size} {width}", runs, arguments.repeats if width < 256 else 5, results)
 
 
-def scale(arguments: argparse.Namespace, results: dict[str, float]) -> None:
-    """Sampler, full batch and a training run on great planted partitions."""
-    generator = torch.Generator().manual_seed(0)
-    graph = planted_partition(1_000_000, 16, 10, features=64, generator=generator)
-    sampler = NeighbourSampler(graph, [15, 10])
-    seeds, began = 0, time.perf_counter()
-    for sample in sampler.batches(torch.arange(51_200), 1024, generator=generator):
-        seeds += sample.seeds
-    results["sampler seeds/s"] = seeds / (time.perf_counter() - began)
-    print(f"sampler [15, 10], 1 M nodes: {results['sampler seeds/s']:.0f} seeds/s", flush=True)
+def compiled(arguments: argparse.Namespace, results: Results) -> None:
+    """GCN beside PyG's compiled with edges normalised beforehand, GAT beside its compiled, at 10 000 nodes."""
+    from torch_geometric.nn import GCNConv as TheirGCN
+    from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
-    estimate = full_batch_bytes(graph, [64, 64, 16])
-    first, second = GCNConv(64, 64), GCNConv(64, 16)
-    times = []
-    for _ in range(3):
-        began = time.perf_counter()
-        y = second(first(graph.node_features, graph).relu(), graph)
-        F.cross_entropy(y, graph.labels).backward()
-        times.append(time.perf_counter() - began)
-    results["full batch s"] = times[-1]
-    results["full batch GB"] = peak_gigabytes()
-    print(
-        f"full-batch 2-layer GCN epoch, 1 M nodes / 10 M edges: {times[-1]:.2f} s (first {times[0]:.2f} s), peak "
-        f"{peak_gigabytes():.2f} GB of the whole process; estimated for the step {estimate / 1e9:.2f} GB",
-        flush=True,
-    )
-    del graph, sampler, y
+    nodes, index = random_edges("middle")
+    graph = Graph.from_edge_index(index, num_nodes=nodes)
+    x = torch.randn(nodes, 64, requires_grad=True)
+    for kind in ("gcn", "gat"):
+        ours, theirs = pair(kind, 64)
+        edges: tuple[Any, ...] = (index,)
+        label = "pyg compiled"
+        if kind == "gcn":
+            label, edges = "pyg compiled, normalised", gcn_norm(index, None, nodes)
+            plain = TheirGCN(64, 64, normalize=False)
+            plain.load_state_dict(theirs.state_dict())
+            theirs = plain
+        for threads in (2, 1):
+            torch.set_num_threads(threads)
+            torch._dynamo.reset()
+            began = time.perf_counter()
+            run = step(torch.compile(theirs, dynamic=False), x, *edges)
+            run()
+            name = f"{kind} middle 64" + (", one thread" if threads == 1 else "")
+            results[f"{name} / {label}: seconds to compile"] = time.perf_counter() - began
+            compare(name, {"ours": step(ours, x, graph), label: run}, arguments.repeats, results)
+    torch.set_num_threads(arguments.threads)
+
+
+def large(arguments: argparse.Namespace, results: Results) -> None:
+    """A million nodes: beside PyG's where that fits beside us."""
+    nodes, index = random_edges("large")
+    graph = Graph.from_edge_index(index, num_nodes=nodes)
+    for kind, width, theirs_too in (("gcn", 16, True), ("gcn", 64, False), ("gat", 16, True), ("gat", 64, False)):
+        ours, theirs = pair(kind, width)
+        x = torch.randn(nodes, width, requires_grad=True)
+        runs = {"ours": step(ours, x, graph)}
+        if theirs_too:
+            runs["pyg"] = step(theirs, x, index)
+        compare(f"{kind} large {width}", runs, 2, results)
+        del runs, ours, theirs, x
+        gc.collect()
+
+
+# ── memory, each measurement in a process of its own ──────────────────────────────────────────────────────
+
+
+def resident(field: str) -> int:
+    """``VmRSS`` or ``VmHWM`` of this process in bytes."""
+    lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
+
+
+def highest_during(run: Callable[[], Any]) -> int:
+    """How far the resident size rises during a call."""
     gc.collect()
-    train_great(arguments, results)
+    Path("/proc/self/clear_refs").write_text("5", "ascii")  # the highest size is counted anew
+    before = resident("VmRSS")
+    run()
+    return resident("VmHWM") - before
 
 
-def train_great(arguments: argparse.Namespace, results: dict[str, float]) -> None:
-    """Two million nodes, sampled GraphSAGE, accuracy against the planted truth on unseen nodes."""
+def alone(part: str, *words: str) -> dict[str, float]:
+    """What a function of `ALONE` measures in a fresh process."""
+    command = [sys.executable, __file__, "--alone", part, *words]
+    lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    found: dict[str, float] = json.loads(lines[-1])
+    return found
+
+
+def step_alone(kind: str, size: str, width: str, whose: str) -> dict[str, float]:
+    """The first step of a layer, what the graph caches with it; libraries are warm from a tiny graph."""
+    nodes, index = random_edges(size)
+    ours, theirs = pair(kind, int(width))
+    layer = ours if whose == "ours" else theirs
+    tiny = torch.randint(5, (2, 9))
+    step(layer, torch.randn(5, int(width), requires_grad=True), tiny)()
+    edges = Graph.from_edge_index(index, num_nodes=nodes) if whose == "ours" else index
+    x = torch.randn(nodes, int(width), requires_grad=True)
+    parameters = list(layer.parameters())
+    cotangent = torch.randn(nodes, int(width))
+    return {"bytes": highest_during(lambda: torch.autograd.grad(layer(x, edges), [x, *parameters], cotangent))}
+
+
+def memory(arguments: argparse.Namespace, results: Results) -> None:
+    """The most that one step takes beyond its inputs."""
+    for kind in ("gcn", "gat", "gatv2"):
+        size, width = "middle", "64"
+        taken = {whose: alone("step", kind, size, width, whose)["bytes"] for whose in ("ours", "pyg")}
+        name = f"{kind} {size} {width} memory"
+        for whose, found in taken.items():
+            results[f"{name} {whose} MB"] = found / 1e6
+        results[f"{name} / pyg"] = taken["ours"] / taken["pyg"]
+        print(f"{name}: ours {taken['ours'] / 1e6:.0f} MB, pyg {taken['pyg'] / 1e6:.0f} MB", flush=True)
+
+
+# ── scale ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def sampler(arguments: argparse.Namespace, results: Results) -> None:
+    """[15, 10] neighbours of 1024 seeds at a time, of a million nodes of mean degree 10."""
+    generator = torch.Generator().manual_seed(0)
+    graph = planted_partition(1_000_000, 16, 10, generator=generator)
+    weights = torch.rand(graph.num_edges, generator=generator)
+    ways: dict[str, dict[str, Any]] = {
+        "": {},
+        " replace": {"replace": True},
+        " weighted": {"weights": weights},
+        " weighted, replace": {"weights": weights, "replace": True},
+    }
+    for name, options in ways.items():
+        drawn = NeighbourSampler(graph, [15, 10], **options)
+        list(drawn.batches(torch.arange(2048), 1024, generator=generator))
+        began, seeds, edges = time.perf_counter(), 0, 0
+        for sample in drawn.batches(torch.arange(40_960), 1024, generator=generator):
+            seeds, edges = seeds + sample.seeds, edges + sample.graph.num_edges
+        results[f"sampler{name} seeds/s"] = seeds / (time.perf_counter() - began)
+        print(
+            f"sampler{name}: {results[f'sampler{name} seeds/s']:.0f} seeds/s, {edges / seeds:.0f} edges a seed",
+            flush=True,
+        )
+
+
+def epoch_alone(whose: str) -> dict[str, float]:
+    """Two GCN layers 64 → 64 → 16 on 1 M nodes / 10 M edges: seconds of an epoch, memory beyond the data."""
+    import torch_geometric.nn as pyg
+
+    nodes, index = random_edges("large")
+    graph = Graph.from_edge_index(index, num_nodes=nodes)
+    x, labels = torch.randn(nodes, 64), torch.randint(16, (nodes,))
+    kind = GCNConv if whose == "ours" else pyg.GCNConv
+    model = nn.ModuleList([kind(64, 64), kind(64, 16)])
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+    edges = graph if whose == "ours" else index
+    times = []
+
+    def epoch() -> None:
+        began = time.perf_counter()
+        optimiser.zero_grad()
+        F.cross_entropy(model[1](model[0](x, edges).relu(), edges), labels).backward()
+        optimiser.step()
+        times.append(time.perf_counter() - began)
+
+    highest = highest_during(epoch)
+    for _ in range(2 if whose == "ours" else 1):
+        epoch()
+    return {
+        "first s": times[0],
+        "s": times[-1],
+        "GB": highest / 1e9,
+        "estimate GB": full_batch_bytes(graph, [64, 64, 16]) / 1e9,
+    }
+
+
+def epoch(arguments: argparse.Namespace, results: Results) -> None:
+    """A full-batch epoch, ours and PyG's; our first one makes and keeps the matrix and its transpose."""
+    for whose in ("ours", "pyg"):
+        found = alone("epoch", whose)
+        results |= {f"epoch {whose} {name}": value for name, value in found.items()}
+        print(f"epoch, {whose}: " + ", ".join(f"{name} {value:.2f}" for name, value in found.items()), flush=True)
+    results["epoch / pyg"] = results["epoch ours s"] / results["epoch pyg s"]
+    results["epoch memory / pyg"] = results["epoch ours GB"] / results["epoch pyg GB"]
+
+
+def training_alone(folder: str) -> dict[str, float]:
+    """Two million nodes whose features lie on the disk, sampled GraphSAGE, accuracy against the planted truth."""
     generator = torch.Generator().manual_seed(1)
     torch.manual_seed(1)
     began = time.perf_counter()
     graph = planted_partition(2_000_000, 16, 10, features=32, signal=1.0, generator=generator)
-    sampler = NeighbourSampler(graph, [10, 10])
-    assert graph.node_features is not None
-    assert graph.labels is not None
+    assert graph.node_features is not None and graph.labels is not None
+    path = Path(folder) / "features.npy"
+    np.save(path, graph.node_features.numpy())
+    labels = graph.labels
+    graph = Graph(graph.senders, graph.receivers, graph.num_nodes)
+    features = mapped_features(path)
+    drawn = NeighbourSampler(graph, [10, 10])
+    made = time.perf_counter() - began
     shuffled = torch.randperm(graph.num_nodes, generator=generator)
-    training, test = shuffled[:102_400], shuffled[-10_240:]
+    seen, unseen = shuffled[:102_400], shuffled[-20_480:]
     model = nn.ModuleList([SAGEConv(32, 64), SAGEConv(64, 16)])
     optimiser = torch.optim.Adam(model.parameters(), lr=5e-3)
 
     def logits(sample: Any) -> Tensor:
-        x = graph.node_features[sample.nodes]
+        x = features[sample.nodes]
         for number, (layer, part) in enumerate(zip(model, sample.layers, strict=True)):
             x = layer(x[: part.num_nodes], part)
             x = x.relu() if number == 0 else x
         return x[: sample.seeds]
 
-    for sample in sampler.batches(training, 1024, generator=generator):
-        loss = F.cross_entropy(logits(sample), graph.labels[sample.nodes[: sample.seeds]])
+    for sample in drawn.batches(seen, 1024, generator=generator):
+        loss = F.cross_entropy(logits(sample), labels[sample.nodes[: sample.seeds]])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
     right = 0
     with torch.no_grad():
-        for sample in sampler.batches(test, 1024, shuffle=False, generator=generator):
-            right += int((logits(sample).argmax(1) == graph.labels[sample.nodes[: sample.seeds]]).sum())
-    results["2 M nodes accuracy"] = right / len(test)
-    results["2 M nodes s"] = time.perf_counter() - began
-    results["2 M nodes GB"] = peak_gigabytes()
-    print(
-        f"2 M nodes, {graph.num_edges / 1e6:.0f} M edges, sampled GraphSAGE, one pass over {len(training)} seeds: "
-        f"accuracy {right / len(test):.3f} on unseen nodes (chance {1 / 16:.3f}), "
-        f"{results['2 M nodes s']:.0f} s in all, peak {peak_gigabytes():.2f} GB",
-        flush=True,
-    )
+        for sample in drawn.batches(unseen, 1024, shuffle=False, generator=generator):
+            right += int((logits(sample).argmax(1) == labels[sample.nodes[: sample.seeds]]).sum())
+    return {
+        "accuracy": right / len(unseen),
+        "to make the graph s": made,
+        "s": time.perf_counter() - began,
+        "GB": resident("VmHWM") / 1e9,
+    }
 
 
-def words(graph: Graph) -> tuple[Pattern, Tensor]:
-    """Features, each row scaled to sum to one, as a sparse matrix: dropping a zero changes nothing."""
-    assert graph.node_features is not None
-    x = graph.node_features
-    row, column = x.nonzero().T
-    values = (x / x.sum(1, keepdim=True).clamp(min=1e-12))[row, column]
-    pattern = Pattern.from_edges(row, column, *x.shape)
-    return pattern, values[pattern.order.long()]
+def training(arguments: argparse.Namespace, results: Results) -> None:
+    """One pass over 102 400 of two million nodes, in a process of its own; memory is all of that process's."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = alone("training", folder)
+    results |= {f"training {name}": value for name, value in found.items()}
+    print("training, 2 M nodes: " + ", ".join(f"{name} {value:.3f}" for name, value in found.items()), flush=True)
 
 
-class FirstLinear(nn.Module):
-    """The linear map of a first layer, reading sparse words instead of their dense rows."""
-
-    def __init__(self, lin: nn.Linear, pattern: Pattern, values: Tensor, dropout: float) -> None:
-        super().__init__()
-        self.lin, self.pattern, self.values, self.dropout = lin, pattern, values, dropout
-        self.in_features = lin.in_features
-
-    @property
-    def weight(self) -> Tensor:
-        """The layer's own weight."""
-        return self.lin.weight
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``dropout(words) Wᵀ``; x only says how many nodes there are."""
-        return product(self.pattern, F.dropout(self.values, self.dropout, self.training), self.lin.weight.T)
+ALONE: dict[str, Callable[..., dict[str, float]]] = {
+    "step": step_alone,
+    "epoch": epoch_alone,
+    "training": training_alone,
+}
+PARTS: dict[str, Callable[[argparse.Namespace, Results], None]] = {
+    "layers": layers,
+    "compiled": compiled,
+    "large": large,
+    "memory": memory,
+    "sampler": sampler,
+    "epoch": epoch,
+    "training": training,
+}
 
 
-def classify(graph: Graph, kind: str, seed: int, sparse: tuple[Pattern, Tensor]) -> float:
-    """Test accuracy of a two-layer network with its paper's settings, at the best validation loss (GAT) or the end.
-
-    GCN: 16 hidden units, dropout .5, Adam .01, decay 5e-4 on the first layer, 200 epochs.  GAT: 8 heads of 8, then one
-    (Pubmed: 8), dropout .6 on features and attention, ELU, Adam .005 (.01), decay 5e-4 (1e-3), until the validation
-    loss and accuracy have not improved for 100 epochs.
-    """
-    torch.manual_seed(seed)
-    assert graph.labels is not None
-    assert graph.node_features is not None
-    inputs, classes = graph.node_features.shape[1], int(graph.labels.max()) + 1
-    if kind == "gcn":
-        first, second = GCNConv(inputs, 16), GCNConv(16, classes)
-        rate, activation, epochs, learning_rate, decay = 0.5, F.relu, 200, 0.01, [5e-4, 0.0]
-    else:
-        large = graph.num_nodes > 10_000
-        first = GATConv(inputs, 8, heads=8, dropout=0.6)
-        second = GATConv(64, classes, heads=8 if large else 1, concat=False, dropout=0.6)
-        rate, activation, epochs, decay = 0.6, F.elu, 1000, [1e-3 if large else 5e-4] * 2
-        learning_rate = 0.01 if large else 0.005
-    groups = [
-        {"params": list(layer.parameters()), "weight_decay": d} for layer, d in zip((first, second), decay, strict=True)
-    ]
-    optimiser = torch.optim.Adam(groups, lr=learning_rate)
-    first.lin = FirstLinear(first.lin, *sparse, rate)
-    model = nn.ModuleList([first, second])
-    placeholder = graph.node_features.new_zeros(()).expand(graph.num_nodes, inputs)
-    masks, labels = graph.masks, graph.labels
-
-    def logits() -> Tensor:
-        hidden = activation(first(placeholder, graph))
-        return second(F.dropout(hidden, rate, model.training), graph)
-
-    best_loss, best_accuracy, waited, answer = math.inf, 0.0, 0, 0.0
-    for _ in range(epochs):
-        model.train()
-        loss = F.cross_entropy(logits()[masks["train"]], labels[masks["train"]])
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        if kind == "gcn" and _ < epochs - 1:
-            continue
-        model.eval()
-        with torch.no_grad():
-            y = logits()
-            found = (y.argmax(1) == labels).float()
-            loss_there = float(F.cross_entropy(y[masks["validation"]], labels[masks["validation"]]))
-            accuracy = float(found[masks["validation"]].mean())
-        if loss_there <= best_loss or accuracy >= best_accuracy:
-            if loss_there <= best_loss and accuracy >= best_accuracy:
-                answer = float(found[masks["test"]].mean())
-            best_loss, best_accuracy, waited = min(loss_there, best_loss), max(accuracy, best_accuracy), 0
-        else:
-            waited += 1
-            if waited == 100:
-                break
-    return answer
-
-
-def accuracy(arguments: argparse.Namespace, results: dict[str, float]) -> None:
-    """GCN on the three citation graphs and GAT on Cora, mean and deviation over the seeds."""
-    published = {"gcn cora": 81.5, "gcn citeseer": 70.3, "gcn pubmed": 79.0, "gat cora": 83.0}
-    for name in arguments.networks or published:
-        kind, where = name.split()
-        graph = citation_graph(where)
-        sparse = words(graph)
-        began = time.perf_counter()
-        found = torch.tensor([classify(graph, kind, seed, sparse) for seed in range(arguments.seeds)])
-        results[name] = float(found.mean())
-        print(
-            f"{name:13} {100 * found.mean():.1f} ± {100 * found.std():.1f} over {arguments.seeds} seeds "
-            f"(published {published[name]}), {(time.perf_counter() - began) / arguments.seeds:.1f} s a seed",
-            flush=True,
-        )
-
-
-def missed(results: dict[str, float]) -> list[str]:
+def missed(results: Results) -> list[str]:
     """The bounds that what was measured does not keep."""
-    above = [f"{name}: {results[name]:.3f} > {bound}" for name, bound in BOUNDS.items() if results.get(name, 0) > bound]
+    above = [
+        f"{name}: {results[name]:.3f} > {bound}" for name, bound in AT_MOST.items() if results.get(name, 0) > bound
+    ]
     below = [
         f"{name}: {results[name]:.3f} < {bound}" for name, bound in AT_LEAST.items() if results.get(name, bound) < bound
     ]
     return above + below
 
 
+def write(results: Results, about: str) -> None:
+    """Keep the figures with those of earlier parts, and a table of them all."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / "graph.json"
+    known = json.loads(path.read_text("utf-8"))["figures"] if path.exists() else {}
+    known |= results
+    path.write_text(json.dumps({"about": about, "figures": known}, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    lines = "".join(f"| {name} | {value:.4g} |\n" for name, value in known.items())
+    page = f"# Graph layers beside PyG's\n\n{about}\n\n| what | |\n|-|-|\n{lines}"
+    page += "\nWritten by `python benchmarks/graph.py --write`.\n"
+    (RESULTS / "graph.md").write_text(page, "utf-8")
+
+
 def main() -> int:
     """Measure, print, write and check."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", default=["layers"], choices=["layers", "scale", "accuracy"])
+    parser.add_argument("what", nargs="*", default=["layers"])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--sizes", nargs="+", default=["small", "middle"], choices=list(SIZES))
-    parser.add_argument("--widths", nargs="+", type=int, default=[16, 64, 256])
-    parser.add_argument("--networks", nargs="+", choices=["gcn cora", "gcn citeseer", "gcn pubmed", "gat cora"])
-    parser.add_argument("--compile", action="store_true", help="PyG compiled too (a compiler is needed)")
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("--write", type=Path)
+    parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    results: dict[str, float] = {}
-    for what in arguments.what:
-        {"layers": compare_layers, "scale": scale, "accuracy": accuracy}[what](arguments, results)
+    if arguments.alone:
+        part, *words = arguments.what
+        print(json.dumps(ALONE[part](*words)))
+        return 0
+    if unknown := [part for part in arguments.what if part not in PARTS]:
+        parser.error(f"no part {unknown[0]!r}; parts: {', '.join(PARTS)}")
+    about = (
+        f"{platform.machine()}, {os.cpu_count()} cores, {arguments.threads} threads; torch {torch.__version__} "
+        f"({torch.backends.cpu.get_cpu_capability()}); {recurrent.path().reason}."
+    )
+    print(about)
+    results: Results = {}
+    for part in arguments.what:
+        PARTS[part](arguments, results)
     if arguments.write:
-        arguments.write.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    if arguments.check and (wrong := missed(results)):
+        write(results, about)
+    wrong = missed(results)
+    if wrong:
         print("missed: " + "; ".join(wrong))
-        return 1
-    return 0
+    return 1 if arguments.check and wrong else 0
 
 
 if __name__ == "__main__":

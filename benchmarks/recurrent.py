@@ -69,6 +69,7 @@ BOUNDS = {  # time of ours / time of theirs, at a, b, c, d: two threads of an AV
     "PeepholeLSTM / torchrecurrent": (0.22, 0.17, 0.17, 0.50),
     "RNN / torch.nn.RNN": (0.40, 0.32, 0.38, 0.62),
     "GRU / torch.nn.GRU": (0.34, 0.29, 0.40, 0.66),
+    "LSTM bf16 / torch.nn.LSTM bf16": (0.42, 0.28, 0.28, 0.44),
     "ragged LSTM / padded x mean length / T": (None, 1.15, 1.15, None),
     "ragged LSTM / torch.nn.LSTM packed": (None, 0.30, 0.30, None),
     "observing LSTM / not observing": (None, 1.30, 1.30, None),
@@ -187,6 +188,18 @@ def products(size: Size, gates: int, *, tokens: bool) -> Run:
     return run
 
 
+def halved(layer: torch.nn.Module, x: Tensor, cotangent: Tensor) -> Run:
+    """As `step`, under bfloat16 autocast."""
+    weights = [parameter for _, parameter in sorted(layer.named_parameters(), key=_place)]
+
+    def run() -> list[Tensor]:
+        with torch.autocast("cpu", torch.bfloat16):
+            output = layer(x)[0]
+        return [output.detach(), *torch.autograd.grad(output, weights, cotangent)]
+
+    return run
+
+
 class Row(NamedTuple):
     """One line of the table at one size."""
 
@@ -243,6 +256,16 @@ def dense_rows(problem: Problem, size: str, repeats: int) -> list[Row]:
         ours, theirs_name = name.split(" / ")
         found.append(Row(name, size, timed[ours], timed[theirs_name], limit=limits[f"{ours} products"]))
     return found
+
+
+def half_rows(problem: Problem, size: str, repeats: int) -> list[Row]:
+    """Both under autocast: float32 weights, everything else in bfloat16."""
+    mine, theirs = problem.pair(nn.LSTM, torch.nn.LSTM)
+    cotangent = problem.cotangent.bfloat16()
+    runs = {"ours": halved(mine, problem.x, cotangent), "theirs": halved(theirs, problem.x, cotangent)}
+    same("LSTM bf16", runs["ours"](), runs["theirs"](), tolerance=3e-2)
+    timed = in_turns(runs, repeats)
+    return [Row("LSTM bf16 / torch.nn.LSTM bf16", size, timed["ours"], timed["theirs"])]
 
 
 def ragged_rows(problem: Problem, size: str, repeats: int) -> list[Row]:
@@ -334,6 +357,7 @@ def measure(arguments: argparse.Namespace) -> list[Row]:
     """All rows asked for, printed as they come."""
     plan = [
         (dense_rows, "abcd"),
+        (half_rows, "abcd"),
         (ragged_rows, "bc"),
         (observing_rows, "bc"),
         (stepping_rows, "c"),

@@ -1,16 +1,22 @@
-"""Makes what the README shows again: its first command's output, and its pictures from the results of the claims.
+"""Makes what README and docs show again: the first command's output, pictures of claims' results and of terminals.
 
 ``make docs``, or ``python docs/refresh.py [RUNS]``. It needs the results that ``unrolled reproduce`` left in RUNS.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
+import os
 import re
 import shlex
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
 
 from unrolled.data import course_2020
 from unrolled.experiments import read_result, result_path
@@ -20,6 +26,13 @@ from unrolled.report import render_graph, render_svg
 ROOT = Path(__file__).parents[1]
 PICTURES = {"palindromes": 1, "gradients": 0}
 """Which figure of which claim becomes the picture of its name."""
+
+TERMINALS = {
+    "derive": "unrolled derive --example report-b-W_hh",
+    "doctor": "unrolled doctor examples/student_lstm.py:StudentLSTM --as lstm "
+    "--step examples/student_lstm.py:train_step",
+}
+"""Which command's output becomes the picture of its name."""
 
 
 def main(runs: Path) -> None:
@@ -37,12 +50,33 @@ def main(runs: Path) -> None:
     picture = ROOT / "docs" / "images" / "course-2020.svg"
     picture.write_text(_on_paper(render_graph(course_2020(), "course-2020", hops)), encoding="utf-8")
     print(picture.relative_to(ROOT))
+    for name, command in TERMINALS.items():
+        picture = ROOT / "docs" / "images" / f"{name}.svg"
+        picture.write_text(_terminal(command), encoding="utf-8")
+        print(picture.relative_to(ROOT))
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
     readme.write_text(
         re.sub(r"(?<=^```console\n).*?(?=^```)", _shown, text, count=1, flags=re.M | re.S), encoding="utf-8"
     )
     print(readme.relative_to(ROOT))
+
+
+def _terminal(command: str) -> str:
+    """A command and what it prints, in colour, as a picture that needs no font from elsewhere."""
+    words = shlex.split(command.removeprefix("unrolled "))
+    surroundings = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": "100"}
+    process = [sys.executable, "-m", "unrolled.cli", *words]
+    printed = subprocess.run(process, env=surroundings, cwd=ROOT, check=False, capture_output=True, text=True).stdout
+    console = Console(record=True, width=100, file=io.StringIO())
+    console.print(Text.from_ansi(f"$ {command}\n{printed}"))
+    svg = console.export_svg(title=command.partition(" --")[0], unique_id=f"terminal-{_hash(command)}")
+    return re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.S)
+
+
+def _hash(command: str) -> str:
+    """So that the same command gives the same picture, byte for byte."""
+    return hashlib.sha256(command.encode()).hexdigest()[:8]
 
 
 def _on_paper(svg: str) -> str:

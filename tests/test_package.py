@@ -26,6 +26,7 @@ PUBLIC = [
     "Run",
     "RunSpec",
     "TASKS",
+    "TextModel",
     "TrainingSpec",
     "UnrolledError",
     "__version__",
@@ -40,8 +41,10 @@ PUBLIC = [
     "generate",
     "generation",
     "list_runs",
+    "load",
     "load_model",
     "nn",
+    "onnx",
     "open_run",
     "record",
     "report",
@@ -81,7 +84,7 @@ def test_public_names() -> None:
 
 
 @pytest.mark.parametrize(
-    "room", ["nn", "data", "spec", "record", "training", "generation", "experiments", "report", "errors", "cli"]
+    "room", ["nn", "data", "spec", "record", "training", "generation", "experiments", "report", "errors", "cli", "onnx"]
 )
 def test_every_public_name_of_a_room_exists(room: str) -> None:
     module = importlib.import_module(f"unrolled.{room}")

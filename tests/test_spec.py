@@ -161,6 +161,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "reset_before": {"cell": "gru"},
     "nonlinearity": {"cell": "rnn"},
     "embedding": {"input": "embedding"},
+    "tied": {"input": "embedding"},
     "heads": {"layer": "gat"},
     "output_heads": {"layer": "gat"},
     "attention_dropout": {"layer": "gat"},

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from unrolled.version import __version__
 
 if TYPE_CHECKING:
-    from unrolled import analysis, data, errors, experiments, generation, nn, record, report, spec, training
+    from unrolled import analysis, data, errors, experiments, generation, nn, onnx, record, report, spec, training
     from unrolled.errors import UnrolledError
-    from unrolled.generation import generate
+    from unrolled.generation import TextModel, generate, load
     from unrolled.record import Run, find_run, list_runs, load_model, open_run
     from unrolled.spec import (
         CELLS,
@@ -35,6 +35,7 @@ __all__ = [
     "Progress",
     "Run",
     "RunSpec",
+    "TextModel",
     "TrainingSpec",
     "UnrolledError",
     "__version__",
@@ -49,8 +50,10 @@ __all__ = [
     "generate",
     "generation",
     "list_runs",
+    "load",
     "load_model",
     "nn",
+    "onnx",
     "open_run",
     "record",
     "report",
@@ -66,6 +69,7 @@ _ROOMS = (
     "experiments",
     "generation",
     "nn",
+    "onnx",
     "record",
     "report",
     "spec",
@@ -78,6 +82,7 @@ _HOMES = {
     "Progress": "training",
     "Run": "record",
     "RunSpec": "spec",
+    "TextModel": "generation",
     "TrainingSpec": "spec",
     "UnrolledError": "errors",
     "build_model": "spec",
@@ -86,6 +91,7 @@ _HOMES = {
     "find_run": "record",
     "generate": "generation",
     "list_runs": "record",
+    "load": "generation",
     "load_model": "record",
     "open_run": "record",
     "train": "training",

@@ -10,7 +10,8 @@
     │   ├── TextError                a text file, or a character outside a vocabulary
     │   ├── SourceError              a registered source cannot be had
     │   ├── RecordError              a run that is missing, damaged or foreign
-    │   └── UserCodeError            a user's own cell that cannot be loaded or does not keep the protocol
+    │   ├── UserCodeError            a user's own cell that cannot be loaded or does not keep the protocol
+    │   └── FormulaError             a formula that cannot be read
     ├── StorageError (OSError)       nothing can be written there: disk full, read-only, no permission
     └── DivergedError                training left the numbers; the last good checkpoint is kept
 
@@ -24,6 +25,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "DivergedError",
+    "FormulaError",
     "InputError",
     "RecordError",
     "ShapeError",
@@ -89,6 +91,10 @@ class RecordError(InputError):
 
 class UserCodeError(InputError):
     """A user's own cell that cannot be loaded, or does not keep the protocol of a cell."""
+
+
+class FormulaError(InputError):
+    """A formula that cannot be read, or is larger than the checker takes."""
 
 
 class StorageError(UnrolledError, OSError):

@@ -4,11 +4,13 @@
 
 * ``spec.yaml``: the whole spec, written first; without it a directory is no run;
 * ``metrics.jsonl``: one JSON object a line, of ``kind`` "train" or "evaluation";
-* ``samples.jsonl``: text only, one sample a line;
+* ``samples.jsonl``: text only, one sample a line; ``summaries.txt``: the same for people, a line each;
 * ``state.safetensors``: the last checkpoint, everything that is needed to go on bit for bit;
 * ``weights.safetensors``: the final weights, or the last good ones of a run that diverged; equal specs give equal
   bytes;
-* ``result.json``: written last; its presence means that the run is done.
+* ``result.json``: written last; its presence means that the run is done;
+* ``failure.json``: why the last try at the run did not come to its end, where it was one of many; gone when it is
+  tried again.
 
 Files are replaced whole (`write_whole`) or appended to a line at a time, so a kill at any moment leaves a run that
 reads and resumes. Tensor files carry a checksum over all they hold; a file that was cut, changed or written by
@@ -47,10 +49,12 @@ from unrolled.spec import (
 )
 
 __all__ = [
+    "FAILURE",
     "FORMAT",
     "Run",
     "find_run",
     "list_runs",
+    "load_character_model",
     "load_model",
     "load_node_model",
     "open_run",
@@ -63,8 +67,9 @@ __all__ = [
 FORMAT = 1
 """Version of the run's files; its history is in the module's docstring."""
 
-SPEC, METRICS, SAMPLES = "spec.yaml", "metrics.jsonl", "samples.jsonl"
+SPEC, METRICS, SAMPLES, SUMMARIES = "spec.yaml", "metrics.jsonl", "samples.jsonl", "summaries.txt"
 STATE, WEIGHTS, RESULT = "state.safetensors", "weights.safetensors", "result.json"
+FAILURE = "failure.json"
 
 MODEL_PREFIX = "model."
 """What the network's tensors are called by in ``state.safetensors``, before their own names."""
@@ -211,12 +216,14 @@ class Run:
         spec: what it was asked to do, resolved and whole.
         status: done, unfinished (it can be resumed) or diverged.
         result: the content of ``result.json``, once there is one.
+        failure: why the last try at an unfinished run failed, where that was noted.
     """
 
     path: Path
     spec: RunSpec
     status: Literal["done", "unfinished", "diverged"]
     result: Mapping[str, Any] | None
+    failure: str | None = None
 
     @property
     def name(self) -> str:
@@ -270,7 +277,7 @@ def open_run(path: Path | str) -> Run:
         raise RecordError(f"run {str(path)!r} is damaged: {error}") from None
     result = _read_result(path / RESULT, spec)
     if result is None:
-        return Run(path, spec, "unfinished", None)
+        return Run(path, spec, "unfinished", None, _read_failure(path / FAILURE))
     return Run(path, spec, "diverged" if result["stopped"] == "diverged" else "done", result)
 
 
@@ -288,6 +295,16 @@ def _read_result(path: Path, spec: RunSpec) -> dict[str, Any] | None:
     if result["identity"] != spec.identity():
         raise RecordError(f"{str(path)!r} does not belong to the {SPEC} beside it, which was changed or exchanged")
     return result
+
+
+def _read_failure(path: Path) -> str | None:
+    try:
+        failure = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise RecordError(f"{str(path)!r} is damaged: {_first_line(error)}") from None
+    return str(failure.get("error", "unknown")) if isinstance(failure, dict) else "unknown"
 
 
 def list_runs(root: Path | str = "runs") -> list[Run]:
@@ -333,6 +350,40 @@ def load_model(run: Run, *, cell: str | None = None) -> tuple[nn.SequenceClassif
         UserCodeError: the run was made with a user's code, which was not given or is another than then.
         InputError: the run is on a graph; see `load_node_model`.
     """
+    spec = _with_cell(run, cell)
+    weights = run.weights()
+    task = build_task(spec)
+    assert isinstance(task, data.Task)
+    return _network(run, spec, weights, task), task
+
+
+def load_character_model(run: Run, *, cell: str | None = None) -> tuple[nn.CharacterModel, data.Vocabulary]:
+    """The trained network of a run on a text and the characters it knows, as `load_model`.
+
+    The text itself is read only where the run's result does not name its characters (an unfinished run's).
+
+    Raises:
+        InputError: the run learnt something else than a text.
+        RecordError, UserCodeError: as `load_model`.
+    """
+    if run.spec.task_name != data.NextCharacter.name:
+        raise InputError(f"run {run.name!r} learnt {run.spec.task_name}, not text: it has nothing to write")
+    spec = _with_cell(run, cell)
+    weights = run.weights()
+    named = (run.result or {}).get("vocabulary")
+    if isinstance(named, str) and named:
+        vocabulary = data.Vocabulary(named)
+    else:
+        task = build_task(spec)
+        assert isinstance(task, data.NextCharacter)
+        vocabulary = task.corpus.vocabulary
+    model = _network(run, spec, weights, vocabulary)
+    assert isinstance(model, nn.CharacterModel)
+    return model, vocabulary
+
+
+def _with_cell(run: Run, cell: str | None) -> RunSpec:
+    """The run's spec, with the file of a user's own cell as it is named now."""
     _require_own_network(run)
     spec = run.spec
     if isinstance(spec.model, GraphModelSpec):
@@ -346,12 +397,15 @@ def load_model(run: Run, *, cell: str | None = None) -> tuple[nn.SequenceClassif
         spec = replace(spec, model=replace(spec.recurrent, cell=cell))
     elif cell is not None and cell != spec.network:
         raise UserCodeError(f"run {run.name!r} was made with the cell {spec.network!r}, not with {cell!r}")
-    weights = run.weights()
-    task = build_task(spec)
-    assert isinstance(task, data.Task)
+    return spec
+
+
+def _network(
+    run: Run, spec: RunSpec, weights: Mapping[str, Tensor], task: data.Task | data.Vocabulary
+) -> nn.SequenceClassifier | nn.CharacterModel:
     model = build_model(spec.recurrent, task)
     _load(run, model, weights)
-    return model.eval(), task
+    return model.eval()
 
 
 def load_node_model(run: Run) -> tuple[nn.NodeClassifier, data.NodeClassification]:

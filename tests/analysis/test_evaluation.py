@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import log_softmax
 
 from unrolled import nn
+from unrolled.analysis import evaluation as evaluation_module
 from unrolled.analysis.evaluation import Evaluation, answers, evaluate
 from unrolled.data import BinaryPalindromes, Corpus, DecimalPalindromes, NextCharacter
 
@@ -114,9 +116,34 @@ def test_a_text_is_read_in_windows_and_with_the_state_carried_on() -> None:
 def test_a_long_held_out_part_is_read_up_to_the_count() -> None:
     task = NextCharacter(Corpus.from_text(TEXT * 10, held_out=0.5), window=7)
     model = character_model(task)
-    available = task.held_out_windows().inputs.shape[1]
+    available = task.held_out_count
     assert evaluate(model, task, generator(), count=100).count == 700
     assert evaluate(model, task, generator(), count=None).count == available * 7
+
+
+def test_many_streams_say_what_one_says_for_they_begin_warm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tale that repeats itself: whoever begins cold in the middle does not know where he is."""
+    task = NextCharacter(Corpus.from_text(TEXT * 6, held_out=0.5), window=7)
+    model = character_model(task)
+    whole = by_hand(model, task.corpus.held_out, None)
+    assert task.held_out_count > 2 * evaluation_module._STREAM_WINDOWS
+    carried = evaluate(model, task, generator(), count=None)
+    assert (carried.carried_accuracy, carried.carried_loss_nats) == pytest.approx(whole, rel=1e-5)
+    monkeypatch.setattr(evaluation_module, "_WARM_CHARACTERS", 0)
+    assert evaluate(model, task, generator(), count=None).carried_loss_nats != pytest.approx(whole[1], rel=1e-5)
+
+
+def test_the_state_is_carried_on_up_to_where_a_document_begins() -> None:
+    task = NextCharacter(Corpus.from_text(("a tale and|" * 3 + "another one of a fox|") * 20, separator="|"), window=9)
+    model = character_model(task)
+    corpus, right, count, loss = task.corpus, 0.0, 0, 0.0
+    last = len(corpus.codes) - 1
+    bounds = [corpus.split, *(start for start in corpus.documents if corpus.split < start < last), last]
+    for begin, end in itertools.pairwise(bounds):
+        accuracy, nats = by_hand(model, corpus.codes[begin : end + 1].long(), None)
+        right, loss, count = right + accuracy * (end - begin), loss + nats * (end - begin), count + end - begin
+    carried = evaluate(model, task, generator(), count=None)
+    assert (carried.carried_accuracy, carried.carried_loss_nats) == pytest.approx((right / count, loss / count))
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from unrolled.analysis.gates import gate_trace
 from unrolled.analysis.gradients import (
     layer_gradients,
+    model_gradients,
     scale_recurrent_weights,
     spectra,
     state_gradients,
@@ -75,7 +77,7 @@ def run_disturbed(layer: torch.nn.Module, x: Tensor, at: tuple[int, int, str, in
 @pytest.mark.parametrize("name", CELL_LAYERS)
 def test_norms_are_those_of_finite_differences(name: str) -> None:
     layer, x = stack(name), sequences()
-    found = layer_gradients(layer, x, lambda seen: weigh(seen.output[-1]).sum())
+    found = layer_gradients(layer, x, lambda output: weigh(output[-1]).sum())
     assert (found.steps, found.batch, len(found.layers)) == (T, B, 2)
     for curves in found.layers:
         assert set(curves.norms) == set(layer.state_names)
@@ -157,9 +159,9 @@ def test_batch_first_layers_are_read_time_first() -> None:
     plain, turned = (classifier(LSTM(10, 4, batch_first=first)) for first in (False, True))
     assert state_gradients(plain, inputs, targets) == state_gradients(turned, inputs, targets)
     layer, x = stack("lstm", 1), sequences()
-    expected = layer_gradients(layer, x, lambda seen: weigh(seen.output[-1]).sum())
+    expected = layer_gradients(layer, x, lambda output: weigh(output[-1]).sum())
     layer.batch_first = True
-    other = layer_gradients(layer, x.transpose(0, 1), lambda seen: weigh(seen.output[:, -1]).sum())
+    other = layer_gradients(layer, x.transpose(0, 1), lambda output: weigh(output[:, -1]).sum())
     assert other.norms == expected.norms
     assert layer.batch_first
 
@@ -266,11 +268,146 @@ def test_frozen_weights_do_not_stop_the_gradient_of_a_state() -> None:
     assert state_gradients(model, inputs, targets) == free
 
 
+OWN = {"lstm-cell": torch.nn.LSTMCell, "gru-cell": torch.nn.GRUCell, "rnn-cell": torch.nn.RNNCell}
+
+
+def layers_of_every_kind() -> dict[str, torch.nn.Module]:
+    cells = {name: stack(name) for name in CELL_LAYERS}
+    both = {f"{name} both ways": stack(name, bidirectional=True) for name in CELL_LAYERS}
+    own = {name: Recurrent([make(I, H), make(H, H)]).double() for name, make in OWN.items()}
+    return cells | both | own
+
+
+KINDS = layers_of_every_kind()
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 128])
+@pytest.mark.parametrize("kind", KINDS)
+def test_contributions_add_up_to_autograd_s_gradient(kind: str, chunk: int) -> None:
+    layer, x = KINDS[kind], sequences()
+    loss = layer(x)[0].square().sum().sin()
+    expected = dict(
+        zip(dict(layer.named_parameters()), torch.autograd.grad(loss, list(layer.parameters())), strict=True)
+    )
+    found = layer_gradients(layer, x, lambda output: output.square().sum().sin(), keep=True, chunk=chunk)
+    assert found.loss == pytest.approx(loss.item(), rel=1e-12)
+    seen = {name: each for curves in found.layers for name, each in curves.contributions.items()}
+    assert set(seen) == set(expected)
+    for name, each in seen.items():
+        assert each.values is not None
+        assert each.values.shape == (T, *expected[name].shape)
+        assert torch.allclose(each.values.sum(0), expected[name], rtol=1e-10, atol=1e-10 * float(expected[name].norm()))
+        assert each.total == pytest.approx(expected[name].norm().item(), rel=1e-10)
+        assert each.norms == pytest.approx(each.values.flatten(1).norm(dim=1).tolist(), rel=1e-10)
+        assert each.shares is not None
+        assert sum(each.shares) == pytest.approx(1, abs=1e-10)
+
+
+def test_a_contribution_is_the_step_s_own_term_of_the_closed_form() -> None:
+    model = classifier(RNN(10, 16))
+    inputs, targets = palindromes(7)
+    found = state_gradients(model, inputs, targets, keep=True)
+    exact = model.double()
+    h = exact.layer(exact.coding(inputs))[0]
+    delta = (torch.softmax(exact(inputs), 1) - torch.nn.functional.one_hot(targets, 10)) @ exact.output.weight
+    steps = found.layers[0].contributions["weight_hh_l0"].values
+    for t in range(5, 0, -1):
+        assert torch.allclose(steps[t], ((1 - h[t] ** 2) * delta).T @ h[t - 1], rtol=1e-9, atol=1e-13)
+        delta = ((1 - h[t] ** 2) * delta) @ exact.layer.weight_hh_l0
+    assert not steps[0].any()  # h_0 = 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_chunks_change_nothing(kind: str) -> None:
+    layer, x = KINDS[kind], sequences()
+    whole, cut = (layer_gradients(layer, x, lambda out: out[-1].sin().sum(), chunk=chunk) for chunk in (128, 2))
+    for one, other in zip(whole.layers, cut.layers, strict=True):
+        for field, curve in one.norms.items():
+            assert other.norms[field] == pytest.approx(curve, rel=1e-10, abs=1e-14)
+        for name, shares in one.gates.items():
+            assert other.gates[name].mean == pytest.approx(shares.mean, rel=1e-10)
+            assert (other.gates[name].low, other.gates[name].high) == (shares.low, shares.high)
+
+
+class Anybody(torch.nn.Module):
+    """An embedding, two torch recurrences, attention over time: nothing of the house."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = torch.nn.Embedding(7, 4)
+        self.lower = torch.nn.GRU(4, 5, batch_first=True, bidirectional=True)
+        self.upper = torch.nn.LSTM(10, 3, batch_first=True)
+        self.head = torch.nn.Linear(3, 2)
+
+    def forward(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
+        out, _ = self.lower(self.embed(tokens))
+        out, (h, _) = self.upper(out) if lengths is None else self.upper(out, lengths=lengths)
+        attention = torch.softmax(out.sum(-1), 1)
+        return self.head((attention[..., None] * out).sum(1) + h[0])
+
+
+@pytest.mark.parametrize("chunk", [2, 128])
+def test_anybody_s_model_and_loss(chunk: int) -> None:
+    model = Anybody()
+    tokens, y = torch.randint(7, (3, 6)), torch.tensor([0, 1, 1])
+    found = model_gradients(model, lambda m: torch.nn.functional.cross_entropy(m(tokens), y), keep=True, chunk=chunk)
+    torch.nn.functional.cross_entropy(model(tokens), y).backward()
+    assert list(found) == ["lower", "upper"]
+    assert [curves.direction for curves in found["lower"].layers] == ["forward", "reverse"]
+    for name, seen in found.items():
+        for curves in seen.layers:
+            for weight, each in curves.contributions.items():
+                expected = getattr(getattr(model, name), weight).grad
+                assert torch.allclose(each.values.sum(0), expected, rtol=1e-4, atol=1e-6)
+    assert type(model.upper) is torch.nn.LSTM
+
+
+def test_a_padded_row_is_its_own_sequence() -> None:
+    layer, x = stack("lstm"), sequences()
+    short = model_gradients(layer, lambda m: m(x[:, :1], lengths=[2])[0].square().sum())[""]
+    alone = model_gradients(layer, lambda m: m(x[:2, :1])[0].square().sum())[""]
+    for padded, cut in zip(short.layers, alone.layers, strict=True):
+        assert padded.norms["memory"][:2] == pytest.approx(cut.norms["memory"], rel=1e-10)
+        assert padded.norms["memory"][2:] == (0, 0)
+        assert padded.gates["forget_gate"].mean[:2] == pytest.approx(cut.gates["forget_gate"].mean, rel=1e-10)
+
+
+def test_shares_of_gates_are_those_of_the_trace() -> None:
+    model = classifier(LSTM(10, 6)).double()
+    inputs, targets = palindromes(8, batch=1)
+    shares = state_gradients(model, inputs, targets).layers[0].gates
+    trace = gate_trace(model, inputs[:, 0])
+    for name, values in trace.gates.items():
+        assert shares[name].low == pytest.approx(values.shut)
+        assert shares[name].high == pytest.approx(values.open)
+        assert shares[name].mean == pytest.approx(values.mean)
+    hidden = trace.others["hidden"].values
+    assert shares["hidden"].saturated == pytest.approx((hidden.abs() > 0.9).double().mean(1).tolist())
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (lambda m: m(sequences())[0], r"the loss has shape \[4, 2, 3\]: a scalar would do"),
+        (lambda m: 1.0, "the loss is float: a scalar would do"),
+        (lambda m: torch.zeros(()), "does not depend on any weight"),
+        (lambda m: (m(sequences())[0] + m(sequences())[0]).sum(), "called more than once"),
+    ],
+)
+def test_a_loss_that_cannot_be_looked_at(loss: Callable[..., Tensor], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        model_gradients(stack("lstm"), loss)
+
+
 def test_what_has_no_gradients() -> None:
     model = SequenceClassifier(torch.nn.LSTM(10, 4), symbols=10, classes=10)
     with pytest.raises(InputError, match=r"convert\(model\)"):
         state_gradients(model, *palindromes(5))
     with pytest.raises(InputError, match="at least one sequence"):
-        layer_gradients(LSTM(3, 2), torch.zeros(4, 0, 3), lambda seen: seen.output.sum())
+        layer_gradients(LSTM(3, 2), torch.zeros(4, 0, 3), lambda output: output.sum())
+    with pytest.raises(InputError, match="has no recurrent layer"):
+        model_gradients(torch.nn.Linear(2, 2), lambda m: m(torch.zeros(2)).sum())
+    with pytest.raises(InputError, match="chunk is 0"):
+        layer_gradients(LSTM(3, 2), torch.zeros(4, 1, 3), lambda output: output.sum(), chunk=0)
     with pytest.raises(InputError, match="scale is -1"):
         scale_recurrent_weights(LSTM(3, 2), -1.0)

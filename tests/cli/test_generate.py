@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import io
+import itertools
+import json
+import math
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from unrolled import load
+from unrolled.cli import written
 
 
 def test_a_seed_gives_one_text(cli: Any, novel: Path) -> None:
@@ -44,7 +52,7 @@ def test_numbers_that_cannot_be(cli: Any, novel: Path, words: tuple[str, str]) -
     assert words[0].removeprefix("--") in cli("generate", novel, *words).mistake
 
 
-def test_characters_are_seen_as_they_come(cli: Any, novel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_is_seen_as_it_comes(cli: Any, novel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Screen(io.StringIO):
         def __init__(self) -> None:
             super().__init__()
@@ -55,5 +63,155 @@ def test_characters_are_seen_as_they_come(cli: Any, novel: Path, monkeypatch: py
 
     screen = Screen()
     monkeypatch.setattr(sys, "stdout", screen)
-    cli("generate", novel, "--prompt", "the", "--length", "4")
-    assert screen.seen[:4] == [4, 5, 6, 7]
+    cli("generate", novel, "--prompt", "the", "--length", "6")
+    assert screen.seen[:4] == [3, 4, 6, 9]  # the prompt, then pieces of 1, 2 and up to 4
+
+
+def test_without_a_run_the_packaged_model_writes(cli: Any) -> None:
+    answer = cli("generate", "--prompt", "Sleeping beauty is", "--length", "30")
+    assert answer.code == 0
+    assert answer.out.startswith("Sleeping beauty is")
+    assert len(answer.out) == 18 + 30 + 1
+    assert answer.err == "grimm: temperature 0.5 (tau 2), seed 0\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--tau", "4"), "temperature 0.25 (tau 4), seed 0"),
+        (("--greedy",), "greedy, seed 0"),
+        (
+            ("--temperature", "2", "--top-k", "3", "--top-p", "0.9", "--seed", "8"),
+            "temperature 2 (tau 0.5), top-k 3, top-p 0.9, seed 8",
+        ),
+    ],
+)
+def test_how_it_is_chosen_is_said(cli: Any, novel: Path, words: tuple[str, ...], line: str) -> None:
+    assert cli("generate", novel, *words).err == f"novel: {line}\n"
+
+
+def test_several_samples_at_once_are_those_alone(cli: Any, novel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("generate", novel, "--prompt", "the", "--length", "20", "--temperature", "1")
+    together = cli(*words, "--samples", "3").out
+    assert together.count("──") == 6
+    assert cli(*words).out in together
+    monkeypatch.setattr("unrolled.cli.written._TOGETHER", 30)  # too many to keep: one after another
+    assert cli(*words, "--samples", "3").out == together
+
+
+def test_json_lines_hold_every_likelihood(cli: Any, novel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("generate", novel, "--prompt", "the", "--length", "40", "--samples", "2", "--json")
+    lines = [json.loads(line) for line in cli(*words).out.splitlines()]
+    assert [line["sample"] for line in lines] == [0, 1]
+    model = load(novel)
+    for line in lines:
+        assert (line["start"], line["at"], len(line["text"])) == ("the", 0, 40)
+        bits = model.score("the" + line["text"]).bits[2:]
+        assert line["log_probabilities"] == pytest.approx((-bits * math.log(2)).tolist(), abs=2e-5)
+    monkeypatch.setattr("unrolled.cli.written._OBJECT", 8)
+    parts = [json.loads(line) for line in cli(*words).out.splitlines()]
+    for line in lines:
+        mine = [part for part in parts if part["sample"] == line["sample"]]
+        assert "".join(part["text"] for part in mine) == line["text"]
+        assert [part["at"] for part in mine] == [0, *itertools.accumulate(len(part["text"]) for part in mine)][:-1]
+
+
+def test_the_likeliest_text(cli: Any, novel: Path) -> None:
+    words = ("generate", novel, "--prompt", "the", "--length", "12", "--beam", "4")
+    (best,) = load(novel).beam("the", 12, beams=4)[:1]
+    assert cli(*words).out == f"the{best.text}\n"
+    two = [json.loads(line) for line in cli(*words, "--samples", "2", "--json").out.splitlines()]
+    assert two[0]["text"] == best.text
+    assert two[0]["log_probability"] >= two[1]["log_probability"]
+
+
+def test_a_conversation(cli: Any, novel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("the\n\nÄ\nlazy"))
+    answer = cli("generate", novel, "--interactive", "--length", "5", "--temperature", "1")
+    assert answer.code == 0
+    lines = answer.out.rstrip("\n")
+    whole = cli("generate", novel, "--prompt", "the", "--length", "10", "--temperature", "1").out.rstrip("\n")
+    assert lines.startswith(whole[:8])
+    assert whole[8:13] in lines  # the empty line went on
+    assert "lazy" in lines
+    assert "error: character 'Ä' (U+00C4)" in answer.err
+
+
+def test_a_prompt_from_a_file_or_standard_input(
+    cli: Any, novel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "prompt.txt"
+    file.write_text("the lazy\n", encoding="utf-8")
+    by_file = cli("generate", novel, "--prompt-file", file)
+    assert by_file == cli("generate", novel, "--prompt", "the lazy")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"the lazy\n")))
+    assert cli("generate", novel, "--prompt-file", "-") == by_file
+
+
+HOSTILE = {
+    "unknown": ("Ω".encode(), "character 'Ω' (U+03A9) at position 0"),
+    "control": (b"the\x1b[31m", r"character '\x1b' (U+001B) at position 3"),
+    "right to left": ("שלום".encode(), "character 'ש' (U+05E9) at position 0"),
+    "no UTF-8": (b"the \xff\xfe", "not UTF-8: byte 4 is 0xff"),
+    "zero": (b"the\x00", r"character '\x00' (U+0000) at position 3"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_prompt_is_one_line(cli: Any, novel: Path, tmp_path: Path, name: str) -> None:
+    content, sentence = HOSTILE[name]
+    file = tmp_path / "prompt"
+    file.write_bytes(content)
+    assert sentence in cli("generate", novel, "--prompt-file", file).mistake
+
+
+def test_a_prompt_may_be_empty_or_a_megabyte(cli: Any, novel: Path, tmp_path: Path) -> None:
+    file = tmp_path / "prompt"
+    file.write_bytes(b"")
+    assert len(cli("generate", novel, "--prompt-file", file, "--length", "4").out) == 1 + 4 + 1
+    file.write_bytes(b"the lazy dog " * 80_000)
+    assert len(cli("generate", novel, "--prompt-file", file, "--length", "4").out) == 13 * 80_000 + 4 + 1
+
+
+def test_a_terminal_is_not_told_to_obey(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    written._put("a\x1b[31m\x7f\x9b\n\tb")
+    assert sys.stdout.getvalue() == "a␛[31m␡\ufffd\n\tb"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--samples", "0"), "samples is 0"),
+        (("--top-k", "0"), "top_k is 0"),
+        (("--top-p", "2"), "top_p is 2.0"),
+        (("--beam", "2", "--top-k", "3"), "--beam and --top-k are given together"),
+        (("--beam", "2"), "needs a prompt"),
+        (("--beam", "2", "--prompt", "a", "--samples", "3"), "--samples 3 are more texts than --beam 2"),
+        (("--until", "."), "--until is an option of --beam"),
+        (("--interactive", "--json"), "--interactive and --json"),
+        (("--prompt", "a", "--prompt-file", "b"), "--prompt and --prompt-file"),
+        (("--prompt-file", "nowhere"), "'nowhere' cannot be read"),
+    ],
+)
+def test_what_does_not_go_together(cli: Any, novel: Path, words: tuple[str, ...], sentence: str) -> None:
+    assert sentence in cli("generate", novel, *words).mistake
+
+
+def test_nobody_reads_and_ctrl_c(novel: Path) -> None:
+    command = [sys.executable, "-m", "unrolled.cli", "generate", str(novel), "--length", "1000000000"]
+    for signalled in (False, True):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert process.stdout is not None and process.stderr is not None
+        assert len(process.stdout.read(1000)) == 1000
+        if signalled:
+            process.send_signal(signal.SIGINT)
+        process.stdout.close() if not signalled else process.stdout.read()
+        said = process.stderr.read().decode()
+        assert process.wait(120) == (130 if signalled else 141)
+        assert "Traceback" not in said
+        assert said.count("\n") == (2 if signalled else 1)  # how it is chosen, and "interrupted"

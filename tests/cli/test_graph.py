@@ -70,7 +70,7 @@ def test_training_on_the_karate_club(cli: Any) -> None:
     assert "on test data" in page
     assert "nodes of karate" in page
     assert "gcn" in cli("runs").out
-    assert "learnt the nodes of a graph" in cli("generate", "again").mistake
+    assert "learnt nodes, not text" in cli("generate", "again").mistake
 
 
 def test_training_on_files_of_ones_own(cli: Any) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("trian", "no command 'trian'; did you mean 'train'? commands: train, generate, report, graph, runs"),
+        ("trian", "no command 'trian'; did you mean 'train'? commands: train, sweep, generate, report"),
         ("train palindrome", "no task 'palindrome'; did you mean 'palindromes'? tasks: palindromes, binary-"),
         ("train --steps 3", "no task is given before '--steps'; tasks: palindromes"),
         (
@@ -69,6 +71,10 @@ import pytest
         ("graph course-2020 --attention absent.json", "no weights can be read from 'absent.json'"),
         ("graph planted:500 --svg big.svg", "a picture shows at most 400 nodes; this graph has 500"),
         ("graph planted:500 --attention random", "attention as a matrix is for at most 64 nodes"),
+        ("train text --source=", "source is empty"),
+        ("train text --tied", "tied is on but input is 'one-hot'"),
+        ("train palindromes --tied --input embedding", "it is an option of text"),
+        ("train text --state carry", "--state is 'carry': did you mean 'carried'?"),
         ("generate", "RUN needs a value"),
         ("generate nobody", "no run 'nobody'"),
         ("report nobody", "no run 'nobody'"),
@@ -158,8 +164,47 @@ def test_a_graph_too_large_for_memory_costs_one_line(cli: Any, monkeypatch: pyte
     assert "sampled neighbours or cluster batches would do" in mistake
 
 
-def test_a_folder_is_no_text(cli: Any) -> None:
-    assert "folder" in cli("train", "text", "--source", ".").mistake
+def test_a_folder_without_texts_costs_one_line(cli: Any) -> None:
+    assert "the folder '.' holds no text" in cli("train", "text", "--source", ".").mistake
+    Path("tales").mkdir()
+    Path("tales", "a.txt").write_bytes(b"a tale")
+    Path("tales", "b.txt").write_bytes(b"\x89PNG\r\n")
+    assert "b.txt' is not UTF-8: byte 0x89 at offset 0" in cli("train", "text", "--source", "tales").mistake
+    assert "the text is too short: 5 characters to train on" in (
+        cli("train", "text", "--source", "tales/a.txt", "--state", "carried").mistake
+    )
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("piped", "expected"),
+    [
+        (None, "standard input is closed"),
+        (b"", "the text is empty"),
+        (b"\xff", "standard input is not UTF-8: byte 0xFF"),
+        (b"short", "the text is too short"),
+    ],
+)
+def test_an_unusable_standard_input_costs_one_line(
+    cli: Any, piped: bytes | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None if piped is None else io.TextIOWrapper(io.BytesIO(piped)))
+    assert expected in cli("train", "text", "--source", "-").mistake
+
+
+def test_a_text_that_came_down_a_pipe_is_resumed_without_it(
+    cli: Any, quick: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a tale of a fox and an owl. " * 30)))
+    options = ("--window", "5", "--sample-every", "0", "--state", "carried")
+    answer = cli("train", "text", "--source", "-", *options, *quick)
+    assert answer.code == 0, answer
+    run = Path("runs", "text-lstm-stdin-seed0")
+    (run / "result.json").unlink()
+    monkeypatch.setattr(sys, "stdin", None)
+    assert cli("train", "text", "--name", run.name, "--resume").code == 0
+    shutil.rmtree("cache")
+    assert "came from standard input and is no longer in" in cli("generate", run.name).mistake
 
 
 def test_a_character_that_the_model_has_never_seen(cli: Any, novel: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from unrolled.data import Corpus, NextCharacter
+from unrolled.data import IGNORED, Corpus, NextCharacter
 from unrolled.errors import TextError
 
 TEXT = "".join(chr(0x4E00 + i) for i in range(200))  # every character once: a window tells where it is from
@@ -18,29 +18,29 @@ def test_windows_are_the_training_text_shifted_by_one() -> None:
     assert set(batch.inputs[0].tolist()) == set(range(180 - 9))
 
 
-@pytest.mark.parametrize("rows", [1, 2, 7, 19])
-def test_streams_lay_the_held_out_part_out_in_contiguous_rows(rows: int) -> None:
-    corpus = Corpus.from_text(TEXT)
-    batch = NextCharacter(corpus, window=9).held_out_streams(rows)
-    steps = 19 // rows
-    assert batch.inputs.shape == batch.targets.shape == (steps, rows)
-    assert torch.equal(batch.inputs.T.flatten(), corpus.held_out[: rows * steps])
-    assert torch.equal(batch.targets.T.flatten(), corpus.held_out[1 : rows * steps + 1])
-
-
 def test_windows_lay_the_held_out_part_out_without_overlap() -> None:
     corpus = Corpus.from_text(TEXT)
-    batch = NextCharacter(corpus, window=9).held_out_windows()
+    task = NextCharacter(corpus, window=9)
+    assert task.held_out_count == 2
+    batch = task.held_out_windows(0, 2)
     assert batch.inputs.shape == (9, 2)
     assert torch.equal(batch.inputs.T.flatten(), corpus.held_out[:18])
     assert torch.equal(batch.targets.T.flatten(), corpus.held_out[1:19])
+    assert torch.equal(task.held_out_windows(1, 1).inputs[:, 0], corpus.held_out[9:18])
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 300])
+def test_a_stream_asks_every_character_but_the_first_of_its_part_once(rows: int) -> None:
+    corpus = Corpus.from_text(TEXT)
+    task = NextCharacter(corpus, window=9)
+    for layout, part in ((task.stream(rows, first=4), corpus.training), (task.held_out_stream(rows), corpus.held_out)):
+        asked = torch.cat([layout.column(index).targets.flatten() for index in range(layout.columns)])
+        assert sorted(asked[asked != IGNORED].tolist()) == sorted(part[1:].tolist())
 
 
 def test_a_held_out_part_too_short_is_refused() -> None:
     task = NextCharacter(Corpus.from_text(TEXT), window=30)
     with pytest.raises(TextError, match=r"20 characters cannot fill 1 row\(s\) of 30"):
-        task.held_out_windows()
-    with pytest.raises(TextError, match=r"20 characters cannot fill 20 row\(s\) of 1"):
-        task.held_out_streams(20)
+        task.require_held_out()
     with pytest.raises(TextError, match="0 characters"):
-        NextCharacter(Corpus.from_text(TEXT, held_out=0)).held_out_streams(1)
+        NextCharacter(Corpus.from_text(TEXT, held_out=0)).held_out_stream(1)

@@ -29,6 +29,7 @@ from unrolled.experiments import (
 from unrolled.experiments import reproduction as room
 from unrolled.record import Run
 from unrolled.spec import RunSpec, default_spec
+from unrolled.training import cost
 
 SEEDS = (0, 1)
 
@@ -237,4 +238,4 @@ def test_the_longest_run_comes_first_and_every_run_once() -> None:
     identities = [spec.identity() for spec in queue]
     assert len(identities) == len(set(identities))
     assert set(identities) == set().union(*(each.waiting for each in opened))
-    assert room._cost(queue[0]) == max(map(room._cost, queue))
+    assert cost(queue[0]) == max(map(cost, queue))

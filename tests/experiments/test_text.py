@@ -30,7 +30,7 @@ def test_the_course_s_text_where_it_is_at_hand(monkeypatch: pytest.MonkeyPatch) 
     assert spec.task.source == "grimm"
     assert any("another edition" in sentence for sentence in CLAIMS["text"].shortened("quick"))
     monkeypatch.setattr(text, "cached", lambda name: Path(name))
-    (spec,) = text.specs("full", ())
+    spec, _ = text.specs("full", ())
     assert isinstance(spec.task, TextSpec)
     assert spec.task.source == "grimm-2591"
     assert CLAIMS["text"].shortened("full") == ()
@@ -38,10 +38,12 @@ def test_the_course_s_text_where_it_is_at_hand(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_settings_are_the_reports() -> None:
     for budget, steps in (("quick", 2000), ("full", 161_600)):
-        (spec,) = text.specs(budget, ())  # type: ignore[arg-type]
+        spec, *others = text.specs(budget, ())  # type: ignore[arg-type]
         model, training = spec.model, spec.training
         assert (model.layers, model.hidden, training.batch, training.clip) == (2, 128, 64, 5)
         assert (training.learning_rate, training.schedule, training.steps) == (2e-3, "course", steps)
+    (report_b,) = others
+    assert (report_b.model.input, report_b.model.embedding, report_b.training.steps) == ("embedding", 87, 336_000)
 
 
 @pytest.fixture
@@ -68,8 +70,8 @@ def test_tables_and_the_network_stand_side_by_side(trained: Callable[..., Run]) 
     assert float(high.measured) > 0.95
     assert "another text" in high.note
     orders = next(table for table in findings.tables if "tables and the network" in table.title)
-    assert [row[0] for row in orders.rows[:2]] == ["order 1", "order 2"]
-    assert len(orders.rows) == 10
+    assert [row[0] for row in orders.rows[:2]] == ["order 0", "order 1"]
+    assert len(orders.rows) == 12
     texts = {written.title: written for written in findings.texts}
     assert "Step 0" in texts
     third = texts["3/3 of training, step 6"]
@@ -79,6 +81,10 @@ def test_tables_and_the_network_stand_side_by_side(trained: Callable[..., Run]) 
     copying = next(table for table in findings.tables if "copied" in table.title)
     assert [row[0] for row in copying.rows] == list(texts)
     assert "needs" in findings.answer
+    loops = next(table for table in findings.tables if "Loops" in table.title)
+    assert len(loops.rows) == 5
+    positions = next(figure for figure in findings.figures if figure.title == "How far into the window")
+    assert len(positions.curves[0].x) == 8
 
 
 def test_without_the_run_nothing_is_claimed() -> None:

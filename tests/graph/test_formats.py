@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from unrolled.errors import InputError, ShapeError, UnknownName
+from unrolled.errors import InputError, ShapeError, StorageError, UnknownName
 from unrolled.graph import Graph
 
 
@@ -29,6 +29,15 @@ def test_text():
     ]:
         with pytest.raises(InputError, match=says):
             Graph.from_text(word)
+
+
+def test_text_there_and_back():
+    graph = Graph.from_text("A-B:0.1 A->A:3 D B->A:1e-7 C->A:2.5")
+    assert Graph.from_text(graph.to_text()) == graph
+    assert Graph.from_edge_index([[0, 1], [1, 0]], num_nodes=3).to_text() == "0->1 1->0 2"
+    assert Graph.from_text(Graph.from_text("").to_text()).num_nodes == 0
+    with pytest.raises(InputError, match="node 'a b': names in a text"):
+        Graph.from_edge_index([[0], [0]], names=("a b",)).to_text()
 
 
 @pytest.mark.parametrize("layout", ["coo", "csr", "csc"])
@@ -173,6 +182,26 @@ def test_pandas():
     graph = Graph.from_pandas(frame, weight="weight")
     assert graph.names == ("x", "y", "z")
     assert graph.edge_weight.tolist() == [1, 2]
+
+
+def test_tables_there_and_back(tmp_path):
+    graph = Graph.from_edge_index(
+        [[0, 2, 2, 1], [1, 2, 0, 1]], [0.5, 2.0, 1.0, 3.0], names=("a", "b,c", "d"), edge_columns={"year": (1, 2, 3, 4)}
+    )
+    path = tmp_path / "edges.csv"
+    graph.to_csv(path)
+    again = Graph.from_csv(path, weight="weight")
+    assert again.to_edge_index()[0].equal(graph.edge_index)
+    assert again.names == graph.names
+    assert again.edge_weight.equal(graph.edge_weight)
+    assert again.edge_columns["year"].tolist() == [1, 2, 3, 4]
+    with pytest.raises(InputError, match="called 'year' already"):
+        graph.to_csv(path, weight="year")
+    with pytest.raises(StorageError, match="no edge list can be written"):
+        graph.to_csv(tmp_path / "no folder" / "edges.csv")
+    pytest.importorskip("pandas")
+    assert Graph.from_pandas(graph.to_pandas(), weight="weight").edge_weight.equal(graph.edge_weight)
+    assert list(Graph.from_edge_index([[0], [1]]).to_pandas("from", "to")) == ["from", "to"]
 
 
 def test_importing_the_graph_imports_none_of_them():

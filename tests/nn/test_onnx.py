@@ -10,8 +10,9 @@ from unrolled import nn
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
-from onnx import TensorProto, helper  # noqa: E402
 from onnx.reference import ReferenceEvaluator  # noqa: E402
+
+from onnx import TensorProto, helper  # noqa: E402
 
 T, B, I, H = 7, 3, 4, 5
 

@@ -131,10 +131,13 @@ def test_hostile_text_is_shown_not_run(result: ClaimResult, make_run: MakeRun, f
     assert "{{ 7*7 }}" in page.words()
 
 
-def test_a_run_s_own_report_shows_settings_outcome_curves_and_samples(make_run: MakeRun) -> None:
+def test_a_run_s_own_report_shows_settings_outcome_curves_and_samples(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNROLLED_CACHE", str(tmp_path))
     samples = [
         {"step": 0, "kind": "progress", "temperature": None, "start": "T", "text": "he <b>king</b>\n", "length": 16},
-        {"step": 7, "kind": "third", "temperature": 0.5, "start": "X", "text": "not shown", "length": 9},
+        {"step": 7, "kind": "third", "temperature": 0.5, "start": "X", "text": "awning", "length": 6},
     ]
     run = make_run("tale", samples=samples, task="text", text_sha256="0" * 64)
     html = render_report([run])
@@ -142,7 +145,9 @@ def test_a_run_s_own_report_shows_settings_outcome_curves_and_samples(make_run: 
     assert "Solved after 200 steps, accuracy 0.995 on fresh or held-out data." in words
     assert "window: 30" in words
     assert "The <b>king</b>↵" in words
-    assert "not shown" not in words
+    assert "Step 7, T = 0.5 (τ = 2)" in words
+    assert "Xawning" in words
+    assert "The text grimm is not in the cache, and a report fetches nothing." in words
     assert html.count("<svg") == 3
     assert "torch 2.13.0" in words
     assert "{" not in Page(html).words().split("torch kernels")[-1]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from unrolled.record import SAMPLES, WEIGHTS, open_run
+from unrolled.record import SAMPLES, SUMMARIES, WEIGHTS, open_run
 from unrolled.spec import RunSpec, dump_yaml
 from unrolled.training import Progress
 
@@ -76,7 +76,8 @@ def survives(
             broken.weights()
     finish(spec, name="broken", runs=runs, resume=True)
     assert (runs / "broken" / WEIGHTS).read_bytes() == (whole.path / WEIGHTS).read_bytes()
-    assert (runs / "broken" / SAMPLES).read_bytes() == (whole.path / SAMPLES).read_bytes()
+    for name in (SAMPLES, SUMMARIES):
+        assert (runs / "broken" / name).read_bytes() == (whole.path / name).read_bytes()
     assert lines(runs / "broken") == lines(whole.path)
     assert not list((runs / "broken").glob(".*"))
 
@@ -95,8 +96,19 @@ def test_palindromes_killed_at_twenty_moments(tiny: Tiny, finish: Finish, tmp_pa
 
 @pytest.mark.conformance
 @pytest.mark.timeout(1500)
-def test_text_killed_at_twenty_moments(tale: Path, tiny: Tiny, finish: Finish, tmp_path: Path) -> None:
+@pytest.mark.parametrize("state", ["windows", "carried"])
+def test_text_killed_at_many_moments(state: str, tale: Path, tiny: Tiny, finish: Finish, tmp_path: Path) -> None:
     spec = tiny(
-        "text", source=str(tale), window=20, hidden=32, steps=1200, checkpoint_every=7, sample_every=10, dropout=0.2
+        "text",
+        source=str(tale),
+        state=state,
+        window=20,
+        hidden=32,
+        steps=900,
+        checkpoint_every=7,
+        sample_every=20,
+        dropout=0.2,
+        recurrent_dropout=0.1,
+        layers=2,
     )
-    survives(spec, finish, tmp_path, seed=21)
+    survives(spec, finish, tmp_path, seed=21, signals=(signal.SIGKILL,) * 12)

@@ -13,9 +13,10 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
 
-from unrolled.data import Batch, NextCharacter, Task
+from unrolled.data import IGNORED, Batch, NextCharacter, Task
+from unrolled.nn import states
 
-__all__ = ["SOLVED", "Evaluation", "answers", "evaluate", "evaluating"]
+__all__ = ["SOLVED", "Evaluation", "answers", "at_least_float32", "carried_answers", "evaluate", "evaluating"]
 
 SOLVED = 0.99
 """The accuracy from which a task counts as solved."""
@@ -25,7 +26,8 @@ COUNT = 2000
 
 _ROWS = 500  # sequences at once: bounds the memory, not the result
 _STREAMS = 32  # contiguous pieces of the held-out text that are read side by side with the state carried on
-_STREAM_WINDOWS = 40  # windows a stream should at least have, so that its cold start weighs little
+_STREAM_WINDOWS = 40  # windows a stream should at least have
+_WARM_CHARACTERS = 256  # read before a stream begins, and not counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,11 @@ def answers(model: torch.nn.Module, inputs: Tensor) -> Tensor:
     """
     given = model(inputs)
     logits: Tensor = given[0] if isinstance(given, tuple) else given
+    return at_least_float32(logits)
+
+
+def at_least_float32(logits: Tensor) -> Tensor:
+    """Logits in a dtype that losses can be summed in."""
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
@@ -105,20 +112,17 @@ def evaluate(model: torch.nn.Module, task: Task, generator: Generator, *, count:
 
 
 def _evaluate_text(model: torch.nn.Module, task: NextCharacter, count: int | None) -> Evaluation:
-    windows = task.held_out_windows()
-    available = windows.inputs.shape[1]
+    task.require_held_out()
+    available = task.held_out_count
     used = available if count is None else min(count, available)
     cold = _Tally(model)
     for first in range(0, used, _ROWS):
-        rows = slice(first, min(first + _ROWS, used))
-        cold.add(answers(model, cold.here(windows.inputs[:, rows])), windows.targets[:, rows])
+        batch = task.held_out_windows(first, min(_ROWS, used - first))
+        cold.add(answers(model, cold.here(batch.inputs)), batch.targets)
 
-    streams = task.held_out_streams(max(1, min(_STREAMS, available // _STREAM_WINDOWS)))
     carried = _Tally(model)
-    state = None
-    for piece in _pieces(streams, task.window, share=used / available):
-        logits, state = model(carried.here(piece.inputs), state)
-        carried.add(logits.to(torch.promote_types(logits.dtype, torch.float32)), piece.targets)
+    for batch, logits in carried_answers(model, task, used):
+        carried.add(logits, batch.targets)
     return Evaluation(
         accuracy=cold.accuracy,
         loss_nats=cold.loss_nats,
@@ -128,10 +132,29 @@ def _evaluate_text(model: torch.nn.Module, task: NextCharacter, count: int | Non
     )
 
 
-def _pieces(streams: Batch, window: int, share: float) -> Iterator[Batch]:
-    """The first ``share`` of streams [T′, B], a window at a time."""
-    for first in range(0, math.ceil(share * len(streams.inputs)), window):
-        yield Batch(inputs=streams.inputs[first : first + window], targets=streams.targets[first : first + window])
+def carried_answers(model: torch.nn.Module, task: NextCharacter, windows: int) -> Iterator[tuple[Batch, Tensor]]:
+    """The first held-out windows and the model's logits for them, the state carried on from window to window.
+
+    The text is read in up to 32 pieces side by side. A piece that begins inside a document first reads the 256
+    characters before it, which are asked of another piece and not counted here, so that it does not begin cold.
+
+    Args:
+        model: a character model.
+        task: where the held-out text is.
+        windows: how many of its windows to read.
+    """
+    pieces = max(1, min(_STREAMS, windows // _STREAM_WINDOWS))
+    whole = windows == task.held_out_count
+    layout = task.held_out_stream(pieces, None if whole else windows * task.window)
+    warm = -(-_WARM_CHARACTERS // task.window) if pieces > 1 else 0
+    device = next(model.parameters()).device
+    state: Any = None
+    for index in range(-warm, layout.columns):
+        batch = layout.column(index, warm)
+        assert batch.fresh is not None
+        logits, state = model(batch.inputs.to(device), states.zero_rows(state, batch.fresh.to(device)))
+        if index >= 0:
+            yield batch, at_least_float32(logits)
 
 
 class _Tally:
@@ -147,10 +170,10 @@ class _Tally:
         return symbols.to(self.device)
 
     def add(self, logits: Tensor, targets: Tensor) -> None:
-        """Logits [..., K] and their targets [...]."""
+        """Logits [..., K] and their targets [...], of which `IGNORED` ones do not count."""
         targets = self.here(targets).flatten()
         logits = logits.flatten(0, -2)
-        self.count += len(targets)
+        self.count += int((targets != IGNORED).sum())
         self._right += int((logits.argmax(-1) == targets).sum())
         self._loss += float(cross_entropy(logits, targets, reduction="sum"))
 

@@ -1,4 +1,4 @@
-"""What the gates of a trained network do while it reads one sequence.
+"""What the gates of a network do while it reads: one sequence unit by unit, or a batch in shares.
 
 A gate is a number between 0 and 1 per unit and step. Below 0.1 it is taken as shut, above 0.9 as open; the
 shares of units that are either say how far the network uses its gates as switches. For the forget gate open
@@ -10,16 +10,52 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from unrolled.analysis.evaluation import evaluating
 from unrolled.errors import InputError
 from unrolled.nn import CharacterModel, RecurrentLayer, SequenceClassifier
 
-__all__ = ["OPEN", "SHUT", "GateTrace", "Values", "gate_trace"]
+__all__ = ["OPEN", "SHUT", "GateTrace", "Shares", "Values", "batch_shares", "gate_trace"]
 
 SHUT = 0.1
 OPEN = 0.9
+
+
+@dataclass(frozen=True)
+class Shares:
+    """One gate, candidate or state over all units and sequences of a batch, by step.
+
+    Attributes:
+        mean: of the values.
+        low: share of a gate's values below 0.1 (shut); of any other's below -0.9.
+        high: share of the values above 0.9 (a gate: open).
+    """
+
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    @property
+    def saturated(self) -> tuple[float, ...]:
+        """Share at either end, where the slope of σ or tanh is small."""
+        return tuple(low + high for low, high in zip(self.low, self.high, strict=True))
+
+
+def batch_shares(values: Tensor, is_gate: bool, rows: Tensor | None = None) -> Tensor:
+    """``[T, 3]``: mean, low and high of `Shares`.
+
+    Args:
+        values: [T,B,H].
+        is_gate: between 0 and 1; everything else is taken as between -1 and 1.
+        rows: [T,B,1], which steps are a row's own; all by default.
+    """
+    each = (values, (values < (SHUT if is_gate else -OPEN)).to(values.dtype), (values > OPEN).to(values.dtype))
+    if rows is None:
+        return torch.stack([one.mean((1, 2)) for one in each], 1)
+    count = (rows.sum((1, 2)) * values.shape[2]).clamp(min=1)
+    return torch.stack([one.masked_fill(~rows, 0).sum((1, 2)) / count for one in each], 1)
 
 
 @dataclass(frozen=True, eq=False)

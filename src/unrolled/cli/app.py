@@ -10,11 +10,16 @@ __all__ = ["COMMANDS", "app"]
 
 COMMANDS = {
     "train": "Train a network on a task, and keep the run.",
+    "sweep": "Train many runs, from lists of options.",
     "generate": "Write text with a trained character model.",
     "report": "Draw runs into one HTML file.",
     "graph": "Look at a graph: exact matrices, distances, attention.",
     "runs": "List the runs of a folder.",
+    "gradients": "Show what of a loss reaches each state and step.",
+    "reach": "Show how far back a network hears.",
     "reproduce": "Put every published number beside a measured one.",
+    "derive": "Check a gradient written on paper against autograd.",
+    "doctor": "Name what is wrong with a cell or layer of your own.",
     "data": "List and fetch the registered texts and graphs.",
     "info": "Show versions, kernels, devices and the cache.",
 }
@@ -25,6 +30,8 @@ _INTRODUCTION = "Recurrent networks that train fast, that you can see through, a
 _EXAMPLES = """\
 Start here:
 
+  unrolled generate
+      A model that comes with the package tells a tale at once. Nothing to train, nothing to fetch.
   unrolled train palindromes
       An LSTM learns to remember the first of ten digits. A minute.
   unrolled train palindromes --cell rnn --length 20 --name forgetful
@@ -60,9 +67,12 @@ _EXAMPLES_OF = {
     "generate": """\
 Examples:
 
-  unrolled generate novel --prompt "It was" --length 500 --temperature 0.5
-  unrolled generate novel --greedy
-  unrolled generate novel --tau 2        the course's exp(2p), which is T = 0.5
+  unrolled generate --prompt "Sleeping beauty is"       the model in the package
+  unrolled generate novel --length 500 --temperature 0.8 --top-p 0.95
+  unrolled generate novel --tau 2                       the course's exp(2p): T = 0.5
+  unrolled generate novel --prompt "It was" --beam 8 --until .
+  unrolled generate novel --samples 5 --json            for programs
+  unrolled generate --interactive
 """,
     "report": """\
 Examples:
@@ -79,12 +89,48 @@ Examples:
   unrolled graph edges.csv --json
 """,
     "runs": "",
+    "gradients": """\
+Examples:
+
+  unrolled gradients --cell rnn --scale 0.5        an untrained RNN over 100 digits
+  unrolled gradients mine --out report.html        a run, as it began and as it is
+  unrolled gradients --cell lstm --phase           where gradients vanish, live, explode
+""",
+    "reach": """\
+Examples:
+
+  unrolled reach --cell rnn --ring 16              an RNN over 100 digits, a GCN over a ring of 100 nodes
+  unrolled reach mine --replacement --out reach.html
+""",
     "reproduce": """\
 Examples:
 
   unrolled reproduce                                all claims, shortened
   unrolled reproduce palindromes --budget full      one claim as published
   unrolled reproduce --cell path/to/file.py:MyCell  a cell of yours joins them
+""",
+    "derive": """\
+Examples:
+
+  unrolled derive "dL/dW_ph = (yhat - y) h[T]^T"
+  unrolled derive "dL/dW_hh = sum(k=1..T, outer(diag(1-h[k]) delta[k], h[k-1]))"
+  unrolled derive "dL/dc[t] = dL/dc[t+1] .* f[t+1]" --model lstm
+  unrolled derive --example report-a-W_hh
+  unrolled derive --file homework.tex --model gru
+
+The language: a space or * multiplies matrices, .* or ⊙ element by element;
+^T transposes; h[t-1] or h_{t-1} is a step; sum(k=1..T, ...), prod(j=T..k, ...);
+diag, outer, tanh, sigma, softmax, kron(i,j); dL/dh[t] may stand on the right.
+""",
+    "doctor": """\
+Examples:
+
+  unrolled doctor my_cell.py:MyLSTM --as lstm
+  unrolled doctor my_cell.py:MyLSTM --as lstm --step my_cell.py:train_step
+  unrolled doctor my_layer.py:MyGCN --as gcn --json
+
+The file is run, in a separate process with a time limit. Exit code: 0 sound, 1 something is wrong, 2 it could not be
+judged.
 """,
     "info": "",
 }

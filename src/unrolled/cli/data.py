@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
@@ -123,10 +124,18 @@ def announce(name: str) -> None:
 
 
 def announce_fetch(spec: RunSpec) -> None:
-    """`announce` the text or graph that a spec needs."""
+    """`announce` the text or graph that a spec needs; say of a large file that it is about to be encoded."""
+    from unrolled.data.pieces import BOOK_BYTES
+    from unrolled.spec import TextSpec
+
     name = needed(spec)
     if name is not None:
         announce(name)
+    if not isinstance(spec.task, TextSpec):
+        return
+    path = Path(spec.task.source).expanduser()
+    if spec.task.text_sha256 is None and path.is_file() and path.stat().st_size > BOOK_BYTES:
+        print(f"encoding {path} ({_size(path.stat().st_size)}) into the cache, once", file=sys.stderr)
 
 
 def needed(spec: RunSpec) -> str | None:

@@ -1,69 +1,122 @@
-"""``unrolled generate RUN``: characters of a trained model, as they come."""
+"""``unrolled generate [RUN]``: text of a trained model, as it is written."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
-from unrolled.errors import InputError
+from unrolled.errors import InputError, TextError
 
 __all__ = ["generate"]
 
+_BEGIN = Group("What to begin with", sort_key=1)
+_CHOOSE = Group("How to choose", sort_key=2)
+_WRITE = Group("What to write", sort_key=3)
+_FROM = Group("Which model", sort_key=4)
+
 
 def generate(
-    run: str,
+    run: Annotated[str | None, Parameter(group=_FROM)] = None,
     /,
     *,
-    prompt: Annotated[str, Parameter(allow_leading_hyphen=True)] = "",
-    length: int = 300,
-    temperature: float | None = None,
-    tau: float | None = None,
-    greedy: Annotated[bool, Parameter(negative=())] = False,
-    seed: int = 0,
-    runs: Path = Path("runs"),
-    cell: str | None = None,
+    prompt: Annotated[str | None, Parameter(allow_leading_hyphen=True, group=_BEGIN)] = None,
+    prompt_file: Annotated[str | None, Parameter(allow_leading_hyphen=True, group=_BEGIN)] = None,
+    interactive: Annotated[bool, Parameter(negative=(), group=_BEGIN)] = False,
+    temperature: Annotated[float | None, Parameter(group=_CHOOSE)] = None,
+    tau: Annotated[float | None, Parameter(group=_CHOOSE)] = None,
+    greedy: Annotated[bool, Parameter(negative=(), group=_CHOOSE)] = False,
+    top_k: Annotated[int | None, Parameter(group=_CHOOSE)] = None,
+    top_p: Annotated[float | None, Parameter(group=_CHOOSE)] = None,
+    beam: Annotated[int | None, Parameter(group=_CHOOSE)] = None,
+    length_penalty: Annotated[float | None, Parameter(group=_CHOOSE)] = None,
+    until: Annotated[str | None, Parameter(allow_leading_hyphen=True, group=_CHOOSE)] = None,
+    seed: Annotated[int, Parameter(group=_CHOOSE)] = 0,
+    length: Annotated[int, Parameter(group=_WRITE)] = 300,
+    samples: Annotated[int, Parameter(group=_WRITE)] = 1,
+    as_json: Annotated[bool, Parameter(name="--json", negative=(), group=_WRITE)] = False,
+    weights: Annotated[Literal["float32", "bf16", "int8"], Parameter(group=_WRITE)] = "float32",
+    runs: Annotated[Path, Parameter(group=_FROM)] = Path("runs"),
+    cell: Annotated[str | None, Parameter(group=_FROM)] = None,
 ) -> None:
     """Write text with a trained character model.
 
     Args:
-        run: name of a run, or its folder.
+        run: name of a run, or its folder (default: the model in the package, trained on Grimms' tales).
         prompt: the beginning, which the model goes on from (default: a random first character).
-        length: how many characters to write.
+        prompt_file: the beginning from a UTF-8 file; - is standard input.
+        interactive: ask for one beginning after the other; an empty line goes on with the last text.
         temperature: T of softmax(p/T): below 1 safer, above 1 bolder; 0 takes the likeliest (default: 0.5).
         tau: the course's inverse temperature, 1/T, in place of it.
         greedy: always take the likeliest character.
+        top_k: choose among so many of the likeliest characters.
+        top_p: choose among the likeliest characters that together have this probability.
+        beam: look for the likeliest text, keeping so many at every character.
+        length_penalty: with --beam: texts are compared by log P / length^this (default: 1, the mean).
+        until: with --beam: a text ends where it has written this.
         seed: another seed, another text.
+        length: how many characters to write.
+        samples: how many texts; each is the same whatever their number.
+        as_json: JSON lines with the log-probability of every character, in nats at T = 1.
+        weights: float32, or rounded to bf16 or int8 for speed.
         runs: folder of runs.
         cell: your own cell's file again, path/to/file.py:MyCell, where the run was made with one.
     """
-    import torch
+    from unrolled.cli.written import converse, write_beam, write_json, write_plain
+    from unrolled.generation import Choice, load
 
-    from unrolled import generation
-    from unrolled.data import NextCharacter
-    from unrolled.nn import CharacterModel
-    from unrolled.record import find_run, load_model
+    chosen = Choice(temperature=_temperature(temperature, tau, greedy), top_k=top_k, top_p=top_p)
+    _require(0 <= seed < 2**63, f"seed is {seed}: from 0 to below 2^63")
+    _require(length >= 0, f"length is {length}: 0 or more characters")
+    _require(samples >= 1, f"samples is {samples}: at least 1")
+    drawn = {"--temperature": temperature, "--tau": tau, "--greedy": greedy or None, "--top-k": top_k, "--top-p": top_p}
+    _together("--beam", beam, {**drawn, "--interactive": interactive or None})
+    _together("--interactive", interactive or None, {"--prompt": prompt, "--prompt-file": prompt_file})
+    _together("--interactive", interactive or None, {"--json": as_json or None, "--samples": samples > 1 or None})
+    _together("--prompt", prompt, {"--prompt-file": prompt_file})
+    for option, value in (("--until", until), ("--length-penalty", length_penalty)):
+        _require(value is None or beam is not None, f"{option} is an option of --beam, which is not given")
+    start = _read_prompt(prompt_file) if prompt_file is not None else prompt or ""
+    model = load(run, runs=runs, cell=cell)
+    options: dict[str, Any] = {"choice": chosen, "seed": seed, "weights": weights}
+    if beam is not None:
+        write_beam(model, start, length, beam, samples, until or "", length_penalty, weights, as_json)
+    elif interactive:
+        converse(model, length, options)
+    elif as_json:
+        write_json(model, start, length, samples, options)
+    else:
+        write_plain(model, start, length, samples, options)
 
-    chosen = _temperature(temperature, tau, greedy)
-    found = find_run(run, runs)
-    model, task = load_model(found, cell=cell)
-    if not (isinstance(task, NextCharacter) and isinstance(model, CharacterModel)):
-        raise InputError(f"run {found.name!r} learnt {found.spec.task_name}, not text: it has nothing to write")
-    characters = generation.generate(
-        model,
-        task.corpus.vocabulary,
-        prompt,
-        length=length,
-        temperature=chosen,
-        generator=torch.Generator().manual_seed(_seed(seed)),
-    )
-    sys.stdout.write(prompt)
-    for character in characters:
-        sys.stdout.write(character)
-        sys.stdout.flush()
-    sys.stdout.write("\n")
+
+def _read_prompt(file: str) -> str:
+    """A beginning from a file or standard input, without the last line's end."""
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise TextError(f"the prompt file {file!r} cannot be read: {error.strerror or error}") from None
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        where = "standard input" if file == "-" else repr(file)
+        raise TextError(
+            f"the prompt in {where} is not UTF-8: byte {error.start} is {content[error.start]:#04x}"
+        ) from None
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise InputError(otherwise)
+
+
+def _together(option: str, value: object, others: dict[str, object]) -> None:
+    """Refuse options that contradict one another."""
+    clashing = [other for other, given in others.items() if given is not None]
+    if value is not None and clashing:
+        raise InputError(f"{option} and {' and '.join(clashing)} are given together: one of them decides")
 
 
 def _temperature(temperature: float | None, tau: float | None, greedy: bool) -> float | None:
@@ -79,9 +132,3 @@ def _temperature(temperature: float | None, tau: float | None, greedy: bool) -> 
             raise InputError(f"tau is {tau}: above 0, it is 1/T")
         return 1 / tau
     return 0.5 if temperature is None else temperature
-
-
-def _seed(seed: int) -> int:
-    if not 0 <= seed < 2**63:
-        raise InputError(f"seed is {seed}: from 0 to below 2^63")
-    return seed

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from unrolled.data import is_graph_name
+from unrolled.data.sources import STANDARD_INPUT
 from unrolled.errors import RecordError
 from unrolled.record import open_run
 from unrolled.spec import (
@@ -73,7 +74,7 @@ def _size(spec: RunSpec) -> str:
         case BaumSweetSpec(digits=size):
             return str(size)
         case TextSpec(source=source):
-            return Path(source).stem
+            return "stdin" if source == STANDARD_INPUT else Path(source).stem
         case NodesSpec(graph=graph):
             return graph if is_graph_name(graph) else Path(graph).stem
 

@@ -20,6 +20,8 @@ _GROUPS = {
     "training": Group("Training", sort_key=3),
 }
 _HASHES = ("text_sha256", "cell_sha256", "graph_sha256")
+_HYPHENS = ("source",)
+"""Options of which a hyphen is a value: standard input."""
 
 
 def sections(task: str) -> dict[str, Any]:
@@ -41,6 +43,7 @@ def spec_parameters(task: str) -> list[inspect.Parameter]:
                     help=helps[field.name],
                     group=_GROUPS[name],
                     show=field.name not in _HASHES,
+                    allow_leading_hyphen=field.name in _HYPHENS,
                     show_choices=not _names_choices(helps[field.name], hints[field.name]),
                 ),
             ],

@@ -61,7 +61,8 @@ def _row(run: Run) -> dict[str, Any]:
     return {
         "name": run.name,
         "path": str(run.path),
-        "status": run.status,
+        "status": run.status if run.failure is None else "failed",
+        "failure": run.failure,
         "task": run.spec.task_name,
         "cell": run.spec.network,
         "seed": run.spec.training.seed,

@@ -20,16 +20,18 @@ from unrolled.cli.names import free_name, name_to_resume
 from unrolled.cli.options import spec_mapping, spec_parameters
 from unrolled.cli.progress import Display
 from unrolled.cli.verdict import verdict
+from unrolled.data.sources import STANDARD_INPUT
 from unrolled.errors import SpecError, UnknownName, UserCodeError
 from unrolled.record import open_run
 from unrolled.spec import LAYERS, TASKS, RunSpec, TextSpec, build_task, parse, read_yaml, resolve
+from unrolled.training.processes import is_first_process, process_count
 
 __all__ = ["app"]
 
 INTERRUPTED = 130
 
 _HASHED = {
-    "text_sha256": {"source", "encoding", "keep_bom", "keep_licence"},
+    "text_sha256": {"source", "vocabulary", "encoding", "keep_bom", "keep_licence"},
     "graph_sha256": {"graph", "nodes", "directed"},
     "cell_sha256": {"cell"},
 }
@@ -46,6 +48,8 @@ Examples:
   unrolled train palindromes --cell path/to/file.py:MyCell
       A cell of your own.
   unrolled train text --source my-novel.txt --steps 2000
+  torchrun --nproc-per-node 2 -m unrolled.cli train text --state carried
+      Two processes that share every batch.
   unrolled train nodes --graph cora --layer gat
 """
 
@@ -133,12 +137,14 @@ def _train(
     task: str, given: Mapping[str, Any], *, name: str | None, runs: Path, resume: bool, config: Path | None
 ) -> int:
     spec = _requested(task, given, config, runs / name if resume and name is not None else None)
+    if isinstance(spec.task, TextSpec):
+        _require_one_reader(spec.task)
     announce_fetch(spec)
     learnt = build_task(spec)
     spec = resolve(spec, learnt)
     if name is None:
         name = name_to_resume(spec, runs) if resume else free_name(spec, runs)
-    console = Console(highlight=False)
+    console = Console(highlight=False, quiet=not is_first_process())
     final = _follow(spec, name, runs, resume, Display(console))
     if final is None or final.stopped is None:
         print(_how_to_resume(spec, name, runs, final), file=sys.stderr)
@@ -169,6 +175,12 @@ def _requested(task: str, given: Mapping[str, Any], config: Path | None, to_resu
     return parse(merged, task=task)
 
 
+def _require_one_reader(task: TextSpec) -> None:
+    """Refuse to share standard input, which has one end, among processes."""
+    if task.source == STANDARD_INPUT and task.text_sha256 is None and process_count() > 1:
+        raise SpecError("source is '-', but torchrun's processes share no standard input: give a file")
+
+
 def _without_stale_hashes(below: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Another text, graph or cell on the command line makes the hash in the file void."""
     changed = {key for key in given if key in below and below[key] != given[key]}
@@ -181,7 +193,7 @@ def _follow(spec: RunSpec, name: str, runs: Path, resume: bool, display: Display
     Wherever Ctrl-C comes, closing the generator makes it write a checkpoint.
     """
     final = None
-    steps = training.train(spec, name=name, runs=runs, resume=resume)
+    steps = training.train(spec, name=name if is_first_process() else None, runs=runs, resume=resume)
     with contextlib.suppress(KeyboardInterrupt), contextlib.closing(steps), display.training(name, spec):
         for final in steps:
             display.show(final)

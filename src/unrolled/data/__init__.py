@@ -20,6 +20,7 @@ from unrolled.data.graph_sources import (
     read_graph,
 )
 from unrolled.data.graphs import course_2019, course_2020, karate_club, planted_partition, rmat
+from unrolled.data.layout import Layout
 from unrolled.data.neighbours import NeighbourSampler, Sample
 from unrolled.data.next_character import NextCharacter
 from unrolled.data.node_classification import NodeBatch, NodeClassification, split_nodes
@@ -27,20 +28,23 @@ from unrolled.data.palindromes import DecimalPalindromes
 from unrolled.data.partition import cluster_batches, edge_cut, partition
 from unrolled.data.question import Question
 from unrolled.data.sources import SOURCES, Source, cached, fetch, read_corpus, read_text
-from unrolled.data.task import Batch, Task
-from unrolled.data.vocabulary import Vocabulary
+from unrolled.data.task import IGNORED, Batch, Task
+from unrolled.data.vocabulary import ByteVocabulary, Vocabulary
 
 __all__ = [
     "CITATION_GRAPHS",
     "GRAPHS",
+    "IGNORED",
     "SOURCES",
     "TASK_CLASSES",
     "Batch",
     "BaumSweet",
     "BinaryPalindromes",
+    "ByteVocabulary",
     "Corpus",
     "DecimalPalindromes",
     "GraphSource",
+    "Layout",
     "NeighbourSampler",
     "NextCharacter",
     "NodeBatch",

@@ -221,18 +221,40 @@ class NeighbourSampler:
             low, high = self._cumulated[start], self._cumulated[start + degree]
             owner = np.repeat(np.arange(start.size), np.where(high > low, fan_out, 0))
             aim = low[owner] + draw.random(owner.size) * (high - low)[owner]
-            found = np.searchsorted(self._cumulated, aim, side="right") - 1
-            return owner, np.clip(found, start[owner], (start + degree)[owner] - 1)
+            return owner, self._position_of(aim, start[owner], degree[owner])
         owner, entry = _all_entries(start, degree)
         chance = self._chances[entry]
         owner, entry, chance = owner[chance > 0], entry[chance > 0], chance[chance > 0]
-        # Efraimidis & Spirakis 2006: the k least of E_i / w_i, E_i exponential, are k draws without replacement
-        order = np.lexsort((draw.exponential(size=entry.size) / chance, owner))
-        owner, entry = owner[order], entry[order]
-        if fan_out == -1:
+        left = np.bincount(owner, minlength=start.size)
+        many = left[owner] > fan_out
+        if fan_out == -1 or not many.any():
             return owner, entry
-        rank = np.arange(owner.size) - np.searchsorted(owner, owner)
-        return owner[rank < fan_out], entry[rank < fan_out]
+        # Efraimidis & Spirakis 2006: the k least of E_i / w_i, E_i exponential, are k draws without replacement
+        crowded = np.flatnonzero(many)
+        place = np.argsort(draw.exponential(size=crowded.size) / chance[crowded])
+        bits = max(place.size - 1, 1).bit_length()
+        packed = owner[crowded[place]] << bits | np.arange(place.size)  # by node, then by what was drawn
+        packed.sort()
+        behind = np.arange(packed.size) - np.repeat(*_starts_and_counts(packed >> bits))
+        chosen = ~many
+        chosen[crowded[place[(packed & ((1 << bits) - 1))[behind < fan_out]]]] = True
+        return owner[chosen], entry[chosen]
+
+    def _position_of(self, aim: Array, start: Array, degree: Array) -> Array:
+        """The entry of each row where the cumulated chances pass ``aim``: one bisection for all rows."""
+        assert self._cumulated is not None
+        low, high = start.copy(), start + degree - 1
+        for _ in range(int(degree.max(initial=1)).bit_length()):
+            middle = (low + high) // 2
+            beyond = (self._cumulated[middle + 1] <= aim) & (low < high)
+            low, high = np.where(beyond, middle + 1, low), np.where(beyond, high, middle)
+        return low
+
+
+def _starts_and_counts(key: Array) -> tuple[Array, Array]:
+    """Where each run of equal numbers starts, and how long it is."""
+    start = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
+    return start, np.diff(np.append(start, key.size))
 
 
 def _all_entries(start: Array, degree: Array) -> tuple[Array, Array]:

@@ -1,4 +1,4 @@
-"""Next-character prediction on random windows of a text."""
+"""Next-character prediction: on random windows of a text, or on streams through it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from unrolled.data.corpus import Corpus
+from unrolled.data.layout import Layout
 from unrolled.data.task import Batch, Task, require_whole_number
 from unrolled.errors import TextError
 
@@ -37,8 +38,8 @@ class NextCharacter(Task):
     ln 2 it is bits per character.
 
     Source: the course's ``TextDataset``, which trains on the whole file, licence text included, so that its
-    accuracies are of text the model has seen. Here windows come from the training part only and the held-out
-    part is laid out by `held_out_streams` and `held_out_windows`.
+    accuracies are of text the model has seen. Here windows come from the training part only. `stream` lays it out
+    for a state that is carried on; `held_out_windows` and `held_out_stream` do both for the held-out part.
 
     Args:
         corpus: the text.
@@ -58,7 +59,7 @@ class NextCharacter(Task):
         if self.corpus.split < self.window + 1:
             raise TextError(
                 f"the text is too short: {self.corpus.split} characters to train on "
-                f"(of {len(self.corpus.body)}), but a window of {self.window} needs "
+                f"(of {len(self.corpus.codes)}), but a window of {self.window} needs "
                 f"{self.window + 1}; give a longer text or a smaller window"
             )
 
@@ -80,11 +81,15 @@ class NextCharacter(Task):
     @property
     def majority(self) -> float:
         """The share of the training text's commonest character."""
-        counts = torch.bincount(self.corpus.training, minlength=self.symbols)
-        return int(counts.max()) / self.corpus.split
+        return int(self.corpus.counts().max()) / self.corpus.split
+
+    @property
+    def held_out_count(self) -> int:
+        """How many windows of T with the character after them the held-out part has, one after the other."""
+        return max(len(self.corpus.codes) - self.corpus.split - 1, 0) // self.window
 
     def windows_at(self, starts: Tensor) -> Batch:
-        """The windows of the training text that begin at ``starts``, int64 ``[B]``."""
+        """The windows of the whole text that begin at ``starts``, int64 ``[B]``."""
         places = starts + torch.arange(self.window + 1).unsqueeze(1)
         codes = self.corpus.codes[places].to(torch.int64)
         return Batch(inputs=codes[:-1], targets=codes[1:])
@@ -93,47 +98,68 @@ class NextCharacter(Task):
         """Draw windows of the training text."""
         return self.windows_at(torch.randint(0, self.corpus.split - self.window, (batch,), generator=generator))
 
-    def held_out_streams(self, batch: int) -> Batch:
-        """The held-out part as B contiguous streams of equal length, to evaluate with the state carried on.
+    def stream(self, rows: int, first: int | None = None) -> Layout:
+        """The training part as rows of windows that go on where they end; see `Layout`.
 
-        Row b goes on where row b − 1 ends; the fewer than B characters over are left out, so ``batch=1``
-        leaves out none.
+        Args:
+            rows: B.
+            first: length of every document's first window, to move the others (None: T).
+        """
+        corpus = self.corpus
+        return Layout.of(
+            corpus.codes,
+            corpus.documents,
+            begin=0,
+            end=corpus.split - 1,
+            window=self.window,
+            rows=rows,
+            first=first,
+        )
 
-        Returns:
-            inputs and targets ``[T′, B]``, T′ = ⌊(M − 1)/B⌋ for M held-out characters.
+    def held_out_stream(self, rows: int, characters: int | None = None) -> Layout:
+        """The held-out part, or its first ``characters``, likewise; ``rows=1`` is the text in one piece.
 
         Raises:
-            TextError: fewer than B + 1 held-out characters.
+            TextError: as `require_held_out`.
         """
-        return self._rows(batch, steps=(len(self.corpus.held_out_text) - 1) // max(batch, 1))
+        self.require_held_out()
+        corpus = self.corpus
+        last = len(corpus.codes) - 1
+        return Layout.of(
+            corpus.codes,
+            corpus.documents,
+            begin=corpus.split,
+            end=last if characters is None else min(corpus.split + characters, last),
+            window=self.window,
+            rows=rows,
+        )
 
-    def held_out_windows(self) -> Batch:
-        """The held-out part as windows of T that do not overlap, for evaluation from a zero state.
+    def held_out_windows(self, first: int, count: int) -> Batch:
+        """Some of the windows of T that follow each other in the held-out part, to evaluate from a zero state.
 
-        Returns:
-            inputs and targets ``[T, ⌊(M − 1)/T⌋]`` for M held-out characters.
+        Args:
+            first: which of them, from 0.
+            count: how many, up to `held_out_count` in all.
+        """
+        return self.windows_at(self.corpus.split + self.window * torch.arange(first, first + count))
+
+    def require_held_out(self) -> None:
+        """Refuse a text whose held-out part holds no window.
 
         Raises:
             TextError: fewer than T + 1 held-out characters.
         """
-        return self._rows((len(self.corpus.held_out_text) - 1) // self.window, steps=self.window)
-
-    def _rows(self, batch: int, steps: int) -> Batch:
-        codes = self.corpus.held_out
-        if batch < 1 or steps < 1:
+        if self.held_out_count < 1:
             raise TextError(
-                f"the held-out part is too short: {len(codes)} characters cannot fill "
-                f"{max(batch, 1)} row(s) of {max(steps, 1)} and the character after; "
+                f"the held-out part is too short: {len(self.corpus.codes) - self.corpus.split} characters cannot "
+                f"fill 1 row(s) of {self.window} and the character after; "
                 "give a longer text or a larger held-out share"
             )
-        inputs = codes[: batch * steps].view(batch, steps).T.contiguous()
-        targets = codes[1 : batch * steps + 1].view(batch, steps).T.contiguous()
-        return Batch(inputs=inputs, targets=targets)
 
     def describe(self) -> str:
         """See `Task.describe`."""
         return (
             f"next character, windows of {self.window} from {self.corpus.split} characters "
-            f"with {self.symbols} distinct, {len(self.corpus.held_out_text)} held out; "
+            f"with {self.symbols} distinct, {len(self.corpus.codes) - self.corpus.split} held out; "
             f"the commonest character alone scores {self.majority:.3f}"
         )

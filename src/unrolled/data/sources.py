@@ -1,4 +1,4 @@
-"""The texts that can be had by name, and any text file.
+"""The texts that can be had by name, and any text: a file, a folder of files, standard input.
 
 A registered text is fetched once, verified against its hash, kept in the cache and read from there ever
 after. Nothing fetched is run, unpickled or installed. ``UNROLLED_OFFLINE=1`` forbids fetching;
@@ -17,13 +17,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from unrolled.data import archives
+from unrolled.data import archives, shelf
 from unrolled.data.cache import cache_directory, write_whole
 from unrolled.data.corpus import Corpus, strip_licence
 from unrolled.data.packages import npm_archive, pip_wheel
+from unrolled.data.pieces import BOOK_BYTES, Reader, decode_text
 from unrolled.errors import SourceError, TextError, UnknownName
 
-__all__ = ["SOURCES", "Source", "cached", "fetch", "read_corpus", "read_text"]
+__all__ = ["SOURCES", "STANDARD_INPUT", "Source", "cached", "fetch", "read_corpus", "read_text"]
+
+STANDARD_INPUT: Final = "-"
+"""The name of the text that is piped in."""
 
 _GUTENBERG_URLS: Final = (
     "https://www.gutenberg.org/files/2591/2591-0.txt",
@@ -219,15 +223,13 @@ def read_text(
         SourceError: as for `fetch`.
         StorageError: as for `fetch`.
     """
-    if encoding not in ("utf-8", "latin-1"):
-        raise UnknownName("text encoding", encoding, ("utf-8", "latin-1"))
+    _require_encoding(encoding)
     if isinstance(name_or_path, str) and name_or_path in SOURCES:
         path = fetch(name_or_path, cache=cache, offline=offline)
         encoding = "utf-8"
     else:
         path = Path(name_or_path).expanduser()
-    text = _decode(path, _content(path, str(name_or_path)), encoding)
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return decode_text(_content(path, str(name_or_path)), encoding, f"text file {str(path)!r}")
 
 
 def read_corpus(
@@ -237,18 +239,60 @@ def read_corpus(
     held_out: float = 0.1,
     keep_bom: bool = False,
     keep_licence: bool = False,
+    as_bytes: bool = False,
+    sha256: str | None = None,
     cache: Path | str | None = None,
     offline: bool = False,
 ) -> Corpus:
-    """`read_text` and `Corpus.from_text` in one, with a registered text's document bounds."""
-    text = read_text(name_or_path, encoding, cache=cache, offline=offline)
+    """A registered text, a file, a folder or standard input, made ready for a character model.
+
+    A registered text has the bounds of its documents; of a folder every file is one. A file over 16 MB, a folder,
+    standard input and bytes are encoded onto the shelf (`unrolled.data.shelf`) and mapped into memory from there.
+
+    Args:
+        name_or_path: a key of `SOURCES`, a path, or "-" for standard input.
+        encoding: of files and standard input, ``"utf-8"`` or ``"latin-1"``.
+        held_out: see `Corpus.from_text`.
+        keep_bom: see `Corpus.from_text`.
+        keep_licence: see `Corpus.from_text`; a document over 16 MB is no book and is left as it is.
+        as_bytes: the symbols are bytes; then a file may be in any encoding, or in none.
+        sha256: of the body, where it is known: a text of that hash on the shelf is taken from there.
+        cache: as for `fetch`.
+        offline: as for `fetch`.
+
+    Raises:
+        TextError: as `read_text`; a folder without text, no standard input, or one that is gone.
+        SourceError: as for `fetch`.
+        StorageError: as for `fetch`.
+    """
     source = SOURCES.get(name_or_path) if isinstance(name_or_path, str) else None
+    if source is None and sha256 is not None:
+        kept = shelf.find(sha256, as_bytes=as_bytes, held_out=held_out, cache=cache)
+        if kept is not None:
+            return kept
+    path = Path(name_or_path).expanduser()
+    is_piped = name_or_path == STANDARD_INPUT
+    if is_piped and sha256 is not None:
+        raise TextError(
+            f"the text with hash {sha256[:12]}… came from standard input and is no longer in "
+            f"{cache_directory(cache) / 'texts'}: pipe it in again, to a new run"
+        )
+    reader = Reader(encoding=encoding, as_bytes=as_bytes, keep_bom=keep_bom, keep_licence=keep_licence)
+    if source is None and (is_piped or path.is_dir()):
+        _require_encoding(encoding)
+        documents = iter([reader.standard_input()]) if is_piped else reader.folder(path)
+        return shelf.shelve(documents, as_bytes=as_bytes, held_out=held_out, cache=cache)
+    if source is None and (as_bytes or _size(path) > BOOK_BYTES):
+        _require_encoding(encoding)
+        _require_file(path, str(name_or_path))
+        return shelf.shelve([reader.file(path)], as_bytes=as_bytes, held_out=held_out, cache=cache)
     return Corpus.from_text(
-        text,
+        read_text(name_or_path, encoding, cache=cache, offline=offline),
         held_out=held_out,
         keep_bom=keep_bom,
         keep_licence=keep_licence,
         separator=source.separator if source else None,
+        as_bytes=as_bytes,
     )
 
 
@@ -262,9 +306,24 @@ def _sound(source: Source, content: bytes) -> bool:
     return source.sha256 is None or hashlib.sha256(content).hexdigest() == source.sha256
 
 
-def _content(path: Path, given: str) -> bytes:
+def _require_encoding(encoding: str) -> None:
+    if encoding not in ("utf-8", "latin-1"):
+        raise UnknownName("text encoding", encoding, ("utf-8", "latin-1"))
+
+
+def _size(path: Path) -> int:
+    """0 for what is not there, or no file: reading it says why."""
     try:
-        content = path.read_bytes()
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return 0
+
+
+def _require_file(path: Path, given: str) -> None:
+    """Say what is wrong with a file before it is read in pieces."""
+    try:
+        with path.open("rb") as file:
+            is_empty = not file.read(1)
     except FileNotFoundError as error:
         raise TextError(f"no text file {given!r}, and no source of that name; sources: {', '.join(SOURCES)}") from error
     except IsADirectoryError as error:
@@ -273,19 +332,13 @@ def _content(path: Path, given: str) -> bytes:
         if path.is_dir():  # Windows says "permission denied" of a folder
             raise TextError(f"{given!r} is a folder; give a text file") from error
         raise TextError(f"text file {given!r} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if not content:
+    if is_empty:
         raise TextError(f"text file {given!r} is empty")
-    return content
 
 
-def _decode(path: Path, content: bytes, encoding: str) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise TextError(f"text file {str(path)!r} is UTF-16; convert it to UTF-8")
+def _content(path: Path, given: str) -> bytes:
+    _require_file(path, given)
     try:
-        return content.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise TextError(
-            f"text file {str(path)!r} is not UTF-8: "
-            f"byte 0x{content[error.start]:02X} at offset {error.start}; "
-            "convert it, or read it as Latin-1 (encoding latin-1)"
-        ) from error
+        return path.read_bytes()
+    except OSError as error:
+        raise TextError(f"text file {given!r} cannot be read: {error.strerror or error}") from error

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import Final
 
 from torch import Generator, Tensor
 
 from unrolled.data.question import Question
 from unrolled.errors import SpecError
 
-__all__ = ["Batch", "Task", "require_whole_number"]
+__all__ = ["IGNORED", "Batch", "Task", "require_whole_number"]
+
+IGNORED: Final = -100
+"""The target where nothing is asked; torch's cross-entropy passes over it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,11 +28,18 @@ class Batch:
     Attributes:
         inputs: int64 ``[T, B]``, symbols ``0 … symbols − 1``.
         targets: int64 classes ``0 … classes − 1``: ``[B]`` where one answer follows the sequence, ``[T, B]``
-            where every step has one.
+            where every step has one. `IGNORED` where nothing is asked.
+        fresh: bool ``[B]``, the rows that begin from a zero state where the others go on from the batch before;
+            None: all do.
     """
 
     inputs: Tensor
     targets: Tensor
+    fresh: Tensor | None = None
+
+    def rows(self, rows: slice) -> Batch:
+        """Some of its sequences."""
+        return Batch(self.inputs[:, rows], self.targets[..., rows], None if self.fresh is None else self.fresh[rows])
 
 
 class Task(Question):

@@ -123,6 +123,7 @@ class Figure:
         log_y: logarithmic vertical axis.
         y_range: bounds of the vertical axis (default: from the data).
         x_ticks: places and names on the horizontal axis (default: numbers).
+        y_ticks: the same on the vertical axis of a matrix, where row 0 is at 0.
         contours: level lines of a surface behind the curves, each a closed or open line of points.
         heat: a matrix instead of curves.
         caption: how to read it.
@@ -139,6 +140,7 @@ class Figure:
     log_y: bool = False
     y_range: tuple[float, float] | None = None
     x_ticks: tuple[tuple[float, str], ...] = ()
+    y_ticks: tuple[tuple[float, str], ...] = ()
     contours: tuple[Curve, ...] = ()
     heat: Heat | None = None
     caption: str = ""

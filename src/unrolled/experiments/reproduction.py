@@ -29,18 +29,8 @@ from unrolled.experiments.events import (
 )
 from unrolled.experiments.table import CLAIMS
 from unrolled.record import Run, list_runs
-from unrolled.spec import (
-    BinaryPalindromesSpec,
-    NodesSpec,
-    PalindromesSpec,
-    RunSpec,
-    TextSpec,
-    build_layer,
-    build_task,
-    default_spec,
-    resolve,
-)
-from unrolled.training import Failure, Progress, run_all
+from unrolled.spec import RunSpec, build_layer, build_task, default_spec, resolve
+from unrolled.training import Failure, Progress, cost, run_all
 from unrolled.version import __version__
 
 __all__ = ["reproduce"]
@@ -173,30 +163,9 @@ def _queue(opened: Sequence[_Open]) -> list[RunSpec]:
 
     Workers take runs in this order, so none of them is left with a long run when the others have finished.
     """
-    by_length = sorted(opened, key=lambda each: -max(map(_cost, each.specs), default=0.0))
-    ordered = [spec for each in by_length for spec in sorted(each.specs, key=_cost, reverse=True)]
+    by_length = sorted(opened, key=lambda each: -max(map(cost, each.specs), default=0.0))
+    ordered = [spec for each in by_length for spec in sorted(each.specs, key=cost, reverse=True)]
     return list({spec.identity(): spec for spec in ordered}.values())
-
-
-_NODE_WORK = 100_000
-"""What a step on the nodes of a citation graph costs for each of its features, in the units of `_cost`."""
-
-
-def _cost(spec: RunSpec) -> float:
-    """How long a run may take, in units that only compare, as if it did not stop early."""
-    task = spec.task
-    if isinstance(task, NodesSpec):
-        return float(spec.training.steps * spec.on_graph.hidden * spec.on_graph.heads * _NODE_WORK)
-    symbols = 10
-    if isinstance(task, TextSpec):
-        symbols = task.window
-    elif isinstance(task, PalindromesSpec):
-        symbols = task.length
-    elif isinstance(task, BinaryPalindromesSpec):
-        symbols = 4 * task.length
-    gates = 1 if spec.network == "rnn" else 4
-    work = gates * spec.model.layers * spec.model.hidden * spec.training.batch
-    return float(spec.training.steps * symbols * work)
 
 
 def _take(each: _Open, spec: RunSpec, told: Run | Failure) -> None:

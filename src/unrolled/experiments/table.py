@@ -12,6 +12,7 @@ from unrolled.experiments import (
     gradients,
     optimisers,
     palindromes,
+    reach,
     text,
 )
 from unrolled.experiments.claim import Claim
@@ -24,6 +25,7 @@ CLAIMS: Mapping[str, Claim] = {
         palindromes.CLAIM,
         binary_palindromes.CLAIM,
         gradients.CLAIM,
+        reach.CLAIM,
         text.CLAIM,
         optimisers.CLAIM,
         gates.CLAIM,

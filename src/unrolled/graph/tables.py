@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from unrolled.errors import InputError, UnknownName
+from unrolled.errors import InputError, StorageError, UnknownName
 
-__all__ = ["read", "read_csv"]
+if TYPE_CHECKING:
+    from unrolled.graph.value import Graph
+
+__all__ = ["read", "read_csv", "write", "write_csv"]
 
 
 def read_csv(path: Path) -> dict[str, Any]:
@@ -109,3 +112,40 @@ def read(
 
 def _column(values: Any) -> Any:
     return torch.from_numpy(values.copy()) if values.dtype.kind in "biuf" else tuple(values.tolist())
+
+
+def write(graph: Graph, sender: str, receiver: str, weight: str) -> dict[str, list[Any]]:
+    """Columns with a row an edge, in the graph's order: both ends by name, the weight, all edge columns.
+
+    Nodes without edges have no row; ``num_nodes=`` or names say of them when such a table is read.
+
+    Raises:
+        InputError: an edge column of that name already.
+    """
+    names = graph.names or range(graph.num_nodes)
+    columns: dict[str, list[Any]] = {
+        sender: [names[node] for node in graph.senders.tolist()],
+        receiver: [names[node] for node in graph.receivers.tolist()],
+    }
+    if graph.edge_weight is not None:
+        columns[weight] = graph.edge_weight.detach().tolist()
+    for name, column in graph.edge_columns.items():
+        if name in columns:
+            raise InputError(f"an edge column is called {name!r} already; another name for sender, receiver or weight")
+        columns[name] = column.tolist() if isinstance(column, torch.Tensor) else list(column)
+    return columns
+
+
+def write_csv(path: Path, columns: Mapping[str, list[Any]]) -> None:
+    """A file with a header and a line an edge.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(columns)
+            writer.writerows(zip(*columns.values(), strict=True))
+    except OSError as error:
+        raise StorageError(f"no edge list can be written to {str(path)!r}: {error}") from error

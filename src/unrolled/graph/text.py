@@ -12,13 +12,16 @@ order of their names, numbers before words.  ::
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from unrolled.errors import InputError
 
-__all__ = ["read"]
+if TYPE_CHECKING:
+    from unrolled.graph.value import Graph
+
+__all__ = ["read", "write"]
 
 _EDGE = re.compile(r"(?P<a>[\w.]+)(?:(?P<way><-|->|-)(?P<b>[\w.]+)(?::(?P<weight>[-+.\w]+))?)?")
 
@@ -72,3 +75,23 @@ def read(lines: str) -> dict[str, Any]:
         "edge_weight": torch.tensor([weight for _, _, weight in edges]) if weighted else None,
         "names": ordered,
     }
+
+
+def write(graph: Graph) -> str:
+    """The text of a graph: every edge directed and in its order, then the nodes that have none.
+
+    Read again, it has the same edges between the same names; nodes are then numbered by their names' order.
+
+    Raises:
+        InputError: a name that a text cannot hold.
+    """
+    names = [str(name) for name in graph.names or range(graph.num_nodes)]
+    for name in names:
+        if not re.fullmatch(r"[\w.]+", name):
+            raise InputError(f"node {name!r}: names in a text are letters, digits, dots and underscores")
+    ends = zip(graph.senders.tolist(), graph.receivers.tolist(), strict=True)
+    words = [f"{names[a]}->{names[b]}" for a, b in ends]
+    if graph.edge_weight is not None:
+        words = [f"{word}:{weight!r}" for word, weight in zip(words, graph.edge_weight.detach().tolist(), strict=True)]
+    alone = ((graph.in_degree + graph.out_degree) == 0).nonzero().squeeze(1)
+    return " ".join([*words, *(names[node] for node in alone.tolist())])

@@ -316,6 +316,22 @@ class Graph:
         """A torch_geometric ``Data``."""
         return geometric.write(self)
 
+    def to_text(self) -> str:
+        """A text like ``A->B B->A C``: see `unrolled.graph.text`."""
+        return text.write(self)
+
+    def to_pandas(self, sender: str = "source", receiver: str = "target", weight: str = "weight") -> Any:
+        """A pandas ``DataFrame`` with a row an edge: see `unrolled.graph.tables`."""
+        from pandas import DataFrame
+
+        return DataFrame(tables.write(self, sender, receiver, weight))
+
+    def to_csv(
+        self, path: str | Path, sender: str = "source", receiver: str = "target", weight: str = "weight"
+    ) -> None:
+        """A file with a header and a line an edge: see `unrolled.graph.tables`."""
+        tables.write_csv(Path(path), tables.write(self, sender, receiver, weight))
+
     # ── as a value ────────────────────────────────────────────────────────────────────────────────────────
 
     def __eq__(self, other: object) -> bool:

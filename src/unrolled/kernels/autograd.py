@@ -19,7 +19,7 @@ from unrolled.kernels.implementation import Implementation, Inputs
 from unrolled.kernels.reference import Cell, State, Weights
 from unrolled.kernels.reference.unroll import blank_padding
 
-__all__ = ["apply", "in_full"]
+__all__ = ["apply", "in_full", "observe", "through_reference"]
 
 
 def apply(cell: Cell, implementation: Implementation, inputs: Inputs) -> tuple[Tensor, State]:
@@ -28,9 +28,28 @@ def apply(cell: Cell, implementation: Implementation, inputs: Inputs) -> tuple[T
         result = implementation.forward(inputs)
         return result.output, cell.state(*result.state)
     output, *state = _Unroll.apply(  # type: ignore[no-untyped-call]
-        cell, implementation, inputs.reverse, inputs.lengths, inputs.x, *inputs.state, *inputs.weights
+        cell, implementation, False, inputs.reverse, inputs.lengths, inputs.x, *inputs.state, *inputs.weights
     )
     return output, cell.state(*state)
+
+
+def observe(cell: Cell, implementation: Implementation, inputs: Inputs) -> tuple[Tensor, State, dict[str, Tensor]]:
+    """The same, with every field of the cell's Step, [T,B,H] each: through `implementation.observe`, which must be.
+
+    A gradient that comes in by output and state alone goes back as in `apply`; one that comes in by a gate goes back
+    through the reference equation.
+    """
+    if not inputs.train:
+        assert implementation.observe is not None
+        result, values = implementation.observe(inputs)
+        output, state = result.output, result.state
+    else:
+        output, *others = _Unroll.apply(  # type: ignore[no-untyped-call]
+            cell, implementation, True, inputs.reverse, inputs.lengths, inputs.x, *inputs.state, *inputs.weights
+        )
+        state, values = tuple(others[: len(inputs.state)]), tuple(others[len(inputs.state) :])
+    seen = dict(zip(implementation.observed, values, strict=True))
+    return output, cell.state(*state), {**seen, "hidden": output}
 
 
 def in_full(inputs: Inputs) -> Inputs:
@@ -48,31 +67,38 @@ class _Unroll(torch.autograd.Function):
         ctx: Any,
         cell: Cell,
         implementation: Implementation,
+        observed: bool,
         reverse: bool,
         lengths: Tensor | None,
         *tensors: Any,
     ) -> tuple[Tensor, ...]:
         inputs = _inputs(cell, tensors, lengths, reverse)
-        result = implementation.forward(inputs)
+        if observed:
+            assert implementation.observe is not None
+            result, values = implementation.observe(inputs)
+        else:
+            result, values = implementation.forward(inputs), ()
         ctx.cell, ctx.implementation, ctx.reverse = cell, implementation, reverse
         ctx.save_for_backward(lengths, *tensors, *result.saved)
         ctx.set_materialize_grads(False)
-        return (result.output, *result.state)
+        return (result.output, *result.state, *values)
 
     @staticmethod
-    def backward(ctx: Any, grad_output: Tensor | None, *grad_state: Tensor | None) -> tuple[Any, ...]:
+    def backward(ctx: Any, grad_output: Tensor | None, *grads: Tensor | None) -> tuple[Any, ...]:
         lengths, *tensors = ctx.saved_tensors
         inputs = _inputs(ctx.cell, tensors, lengths, ctx.reverse)
         number = 1 + len(inputs.state) + len(inputs.weights)
-        if torch.is_grad_enabled():  # create_graph=True
-            gradients = _through_reference(ctx.cell, inputs, (grad_output, *grad_state))
+        grad_state, grad_values = grads[: len(inputs.state)], grads[len(inputs.state) :]
+        if torch.is_grad_enabled() or any(g is not None for g in grad_values):  # create_graph=True, or into a gate
+            names = ctx.implementation.observed[: len(grad_values)]
+            gradients = through_reference(ctx.cell, inputs, (grad_output, *grads), names)
         else:
             with _plain(inputs.x.device):
                 x, state, weights = ctx.implementation.backward(
-                    inputs, tuple(tensors[number:]), grad_output, grad_state, ctx.needs_input_grad[4]
+                    inputs, tuple(tensors[number:]), grad_output, grad_state, ctx.needs_input_grad[5]
                 )
             gradients = (x, *(None if s is None else g for s, g in zip(inputs.state, state, strict=True)), *weights)
-        return (None, None, None, None, *gradients)
+        return (None, None, None, None, None, *gradients)
 
 
 def _plain(device: torch.device) -> AbstractContextManager[object]:
@@ -86,13 +112,47 @@ def _inputs(cell: Cell, tensors: Any, lengths: Tensor | None, reverse: bool) -> 
     return Inputs(tensors[0], tuple(state), weights, lengths, reverse, train=True)
 
 
-def _through_reference(cell: Cell, inputs: Inputs, gradients: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
-    """The gradient of each input as a differentiable function of the inputs and of the outputs' gradients.
+def through_reference(
+    cell: Cell,
+    inputs: Inputs,
+    gradients: tuple[Tensor | None, ...],
+    observed: tuple[str, ...] = (),
+    *,
+    create_graph: bool | None = None,
+) -> tuple[Tensor | None, ...]:
+    """The gradient of each input; with `create_graph`, as a differentiable function of the inputs and `gradients`.
+
+    `gradients` belong to the output, the final state, and the values that `observed` names. `create_graph` is on where
+    gradients are, unless it is given.
 
     The equation is run on aliases of the inputs: where an input was itself computed from another one (a
     state that depends on the weights), the gradient must stop at the alias, or that path would count twice.
     """
+    again = torch.is_grad_enabled() if create_graph is None else create_graph
     given = (inputs.x, *inputs.state, *inputs.weights)
+    with torch.enable_grad():
+        outputs, alias = _reference_outputs(cell, inputs, given, observed)
+    reached = [
+        (output, gradient)
+        for output, gradient in zip(outputs, gradients, strict=True)
+        if gradient is not None and output.requires_grad
+    ]
+    wanted = [index for index, t in enumerate(alias) if t is not None and t.requires_grad]
+    found = torch.autograd.grad(
+        [output for output, _ in reached],
+        [alias[index] for index in wanted],
+        [gradient for _, gradient in reached],
+        create_graph=again,
+        allow_unused=True,
+    )
+    by_index = dict(zip(wanted, found, strict=True))
+    return tuple(by_index.get(index) for index in range(len(given)))
+
+
+def _reference_outputs(
+    cell: Cell, inputs: Inputs, given: tuple[Any, ...], observed: tuple[str, ...]
+) -> tuple[tuple[Tensor, ...], list[Any]]:
+    """Output, final state and observed values by the reference equation, and the aliases of `given` they come from."""
     alias = [t.view_as(t) if t is not None and t.requires_grad else t for t in given]
     states = len(inputs.state)
     full = in_full(
@@ -101,18 +161,5 @@ def _through_reference(cell: Cell, inputs: Inputs, gradients: tuple[Tensor | Non
     unrolled = reference.unroll(
         cell, full.x, cell.state(*full.state), full.weights, lengths=inputs.lengths, reverse=inputs.reverse
     )
-    reached = [
-        (output, gradient)
-        for output, gradient in zip((unrolled.output, *unrolled.state), gradients, strict=True)
-        if gradient is not None and output.requires_grad
-    ]
-    wanted = [index for index, t in enumerate(alias) if t is not None and t.requires_grad]
-    found = torch.autograd.grad(
-        [output for output, _ in reached],
-        [alias[index] for index in wanted],
-        [gradient for _, gradient in reached],
-        create_graph=True,
-        allow_unused=True,
-    )
-    by_index = dict(zip(wanted, found, strict=True))
-    return tuple(by_index.get(index) for index in range(len(given)))
+    values = (torch.stack([step[name] for step in unrolled.steps]) for name in observed)
+    return (unrolled.output, *unrolled.state, *(blank_padding(v, inputs.lengths) for v in values)), alias

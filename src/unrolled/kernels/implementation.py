@@ -10,7 +10,7 @@ from torch import Tensor
 
 from unrolled.kernels.reference.cell import Weights
 
-__all__ = ["Backward", "Forward", "Gradients", "Implementation", "Inputs", "Result"]
+__all__ = ["Backward", "Forward", "Gradients", "Implementation", "Inputs", "Observe", "Result"]
 
 
 class Inputs(NamedTuple):
@@ -56,6 +56,9 @@ class Gradients(NamedTuple):
 
 Forward = Callable[[Inputs], Result]
 
+Observe = Callable[[Inputs], tuple[Result, tuple[Tensor, ...]]]
+"""The same, and what `Implementation.observed` names at every step, [T,B,H] each, zero in the padding."""
+
 Backward = Callable[[Inputs, tuple[Tensor, ...], Tensor | None, tuple[Tensor | None, ...], bool], Gradients]
 """(inputs, saved, ∂L/∂output, ∂L/∂final state, whether ∂L/∂x is wanted) -> gradients; it changes none."""
 
@@ -67,10 +70,14 @@ class Implementation:
     Attributes:
         name: whose, `"eager"`.
         forward, backward: see their types.
+        observe, observed: the forward pass of who wants to see all of it, and the names of what it shows beside the
+            output, as in the cell's Step; None where it shows nothing.
         reads_tokens: whether `Inputs` may be short: tokens for one-hot rows, None for zeros, anything in the padding.
     """
 
     name: str
     forward: Forward
     backward: Backward
+    observe: Observe | None = None
+    observed: tuple[str, ...] = ()
     reads_tokens: bool = False

@@ -14,13 +14,21 @@ import torch
 from torch import Tensor
 
 from unrolled.errors import UnknownName
-from unrolled.kernels import autocast, autograd, eager, native, reference, vendor
+from unrolled.kernels import autocast, autograd, eager, native, operators, reference, transforms, vendor
 from unrolled.kernels.implementation import Implementation, Inputs
 from unrolled.kernels.reference import Cell, State, Weights
 
-__all__ = ["PathChoice", "path", "unroll"]
+__all__ = ["PathChoice", "Seen", "asked_path", "observe", "path", "pick", "unroll"]
 
 VARIABLE = "UNROLLED_KERNELS"
+
+
+class Seen(NamedTuple):
+    """What `observe` gives: output and final state as from `unroll`, and each field of the cell's Step, [T,B,H]."""
+
+    output: Tensor
+    state: State
+    values: dict[str, Tensor]
 
 
 class PathChoice(NamedTuple):
@@ -62,10 +70,12 @@ def unroll(
         x, state, weights = autocast.cast(cell, x, state, weights)
         with torch.autocast(x.device.type, enabled=False):
             return unroll(cell, x, state, weights, lengths=lengths, reverse=reverse)
-    fields = (None,) * len(cell.state_names) if state is None else tuple(state)
-    train = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, *fields, *weights))
-    inputs = Inputs(x, fields, weights, lengths, reverse, train)
-    implementation = _implementation(cell, inputs)
+    if torch.compiler.is_compiling():
+        return operators.unroll(cell, x, state, weights, lengths, reverse)
+    if transforms.are_active():
+        return transforms.unroll(cell, x, state, weights, lengths, reverse)
+    inputs = _inputs(cell, x, state, weights, lengths, reverse)
+    implementation = pick(cell, inputs)
     if implementation is None or not implementation.reads_tokens:
         inputs = autograd.in_full(inputs)
     if implementation is None:
@@ -76,9 +86,39 @@ def unroll(
     return autograd.apply(cell, implementation, inputs)
 
 
+def observe(
+    cell: Cell,
+    x: Tensor,
+    state: State | None,
+    weights: Weights,
+    *,
+    lengths: Tensor | None = None,
+    reverse: bool = False,
+) -> Seen | None:
+    """Run `cell` as `unroll` does and keep every gate, candidate and state; None where the path in use shows none.
+
+    The values are zero past a row's end, and differentiable. Arguments and errors as in `unroll`.
+    """
+    if autocast.is_on(x.device) or torch.compiler.is_compiling() or transforms.are_active():
+        return None
+    inputs = _inputs(cell, x, state, weights, lengths, reverse)
+    implementation = pick(cell, inputs)
+    if implementation is None or implementation.observe is None:
+        return None
+    return Seen(*autograd.observe(cell, implementation, inputs))
+
+
+def _inputs(
+    cell: Cell, x: Tensor, state: State | None, weights: Weights, lengths: Tensor | None, reverse: bool
+) -> Inputs:
+    fields = (None,) * len(cell.state_names) if state is None else tuple(state)
+    train = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, *fields, *weights))
+    return Inputs(x, fields, weights, lengths, reverse, train)
+
+
 def path() -> PathChoice:
     """Which path is in use in this process, for `unrolled info`."""
-    asked = _asked()
+    asked = asked_path()
     because = f"{VARIABLE}={asked}" if asked else f"{VARIABLE} is not set"
     if asked == "reference":
         return PathChoice("reference", f"{because}: the equations, step by step")
@@ -89,16 +129,21 @@ def path() -> PathChoice:
     return PathChoice("torch", f"{because}{missing}: {vendor.describe()}, our own loop for the rest")
 
 
-def _asked() -> str:
+def asked_path() -> str:
+    """What UNROLLED_KERNELS asks for; empty: the best there is.
+
+    Raises:
+        UnknownName: it names no path.
+    """
     asked = os.environ.get(VARIABLE, "")
     if asked and asked not in ("torch", "reference") and asked.split("-")[0] != "native":
         raise UnknownName(f"path of {VARIABLE}", asked, ["native", "torch", "reference"])
     return asked
 
 
-def _implementation(cell: Cell, inputs: Inputs) -> Implementation | None:
+def pick(cell: Cell, inputs: Inputs) -> Implementation | None:
     """The fastest that is there and allowed; None stands for the reference itself."""
-    asked = _asked()
+    asked = asked_path()
     if asked == "reference":
         return None
     found = None if asked == "torch" else native.implementation(cell, inputs, asked)

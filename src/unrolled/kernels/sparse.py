@@ -8,8 +8,8 @@ and a sample's derivatives are products.  So backward, double backward and every
 two kernels and never a gathered ``[E, F]`` tensor.
 
 Shapes: v ``[E]`` or ``[K, E]`` (K heads, one matrix each), x ``[N, F]`` or ``[K, N, F]``; E counts the
-pattern's entries in its own order (by row).  float32 and float64 run in MKL where torch has it; bfloat16
-and float16 in torch's reduction kernel with float32 samples.
+pattern's entries in its own order (by row).  A product runs in the native library or in MKL, see
+`native_is_faster`; float64 in MKL, float16 and samples in torch's own kernels.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["End", "Operator", "Pattern", "matrix", "multiply", "product", "sample"]
+from unrolled.kernels import native
+from unrolled.kernels.native import graph_product
+from unrolled.kernels.recurrent import asked_path
+
+__all__ = ["End", "Operator", "Pattern", "matrix", "multiply", "native_is_faster", "product", "sample"]
 
 _INT32_LIMIT = 2**31 - 1
 
@@ -134,14 +138,45 @@ def matrix(pattern: Pattern, values: Tensor) -> Tensor:
         )
 
 
+def native_is_faster(x: Tensor) -> bool:
+    """Whether our product beats torch's: from 16 features on, and always in bfloat16.
+
+    Our time over that of torch (MKL; its own kernel in bfloat16), one thread, CPU time, degree 10 to 16:
+
+        nodes        F = 1     4      8     16     32     64    256    bfloat16, F = 64
+        1 000         1.4    1.3    1.1    .85    .64    .49    .46
+        10 000        1.9    1.7    1.2    .81    .44    .60    .60    .37
+        200 000       1.3     .9    .65    .42    .45    .44
+
+    MKL wins where a row is shorter than a vector, because it takes several entries at once.
+    """
+    return x.shape[-1] >= FEW_FEATURES or x.dtype == torch.bfloat16
+
+
+FEW_FEATURES = 16
+
+
 def multiply(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
-    """One matrix: values ``[E]``, x ``[columns, F]`` → ``[rows, F]``."""
-    if pattern.entries == 0 or x.shape[1] == 0:
-        return x.new_zeros(pattern.rows, x.shape[1])
+    """One matrix: values ``[E]``, x ``[columns, F]`` → ``[rows, F]``, or the same with a batch before it."""
+    if pattern.entries == 0 or x.numel() == 0:
+        return x.new_zeros(*x.shape[:-2], pattern.rows, x.shape[-1])
+    if native_is_faster(x) and graph_product.takes(pattern, values, x):
+        choice = asked_path()
+        library = None if choice in ("torch", "reference") else native.loaded(choice)
+        if library is not None:
+            return graph_product.product(library, pattern, values, x)
+    if x.dim() == 3:
+        y = multiply(pattern, values, _side_by_side(x))
+        return y.reshape(pattern.rows, x.shape[0], x.shape[2]).transpose(0, 1)
     if x.dtype in (torch.float32, torch.float64) or x.device.type != "cpu":
         return torch.mm(matrix(pattern, values), x)
     summed: Tensor = torch.sparse.mm(matrix(pattern, values), x, "sum")
     return summed
+
+
+def _side_by_side(x: Tensor) -> Tensor:
+    """``[B, N, F] → [N, B·F]``."""
+    return x.transpose(0, 1).reshape(x.shape[1], x.shape[0] * x.shape[2])
 
 
 def _inner(pattern: Pattern, g: Tensor, x: Tensor) -> Tensor:
@@ -158,9 +193,9 @@ def _inner(pattern: Pattern, g: Tensor, x: Tensor) -> Tensor:
 
 
 def _each(one: Callable[[Pattern, Tensor, Tensor], Tensor], pattern: Pattern, left: Tensor, right: Tensor) -> Tensor:
-    """``one`` for every head, or once where there are none; autocast does not reach inside."""
+    """``one`` for every head, or once where one matrix serves all; autocast does not reach inside."""
     with torch.autocast(right.device.type, enabled=False):
-        if right.dim() == 2:
+        if right.dim() == 2 or left.dim() == 1:
             return one(pattern, left, right)
         return torch.stack([one(pattern, a, b) for a, b in zip(left, right, strict=True)])
 
@@ -186,7 +221,8 @@ class _Product(torch.autograd.Function):
         values, x, turned = ctx.saved_tensors
         to_values = to_x = None
         if ctx.needs_input_grad[1]:
-            to_values = _sample(pattern, g, x)
+            shared = values.dim() == 1 and x.dim() == 3
+            to_values = _sample(pattern, _side_by_side(g), _side_by_side(x)) if shared else _sample(pattern, g, x)
         if ctx.needs_input_grad[2]:
             if turned is None:
                 turned = _take(values, pattern.transposed.order)
@@ -223,7 +259,7 @@ def product(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
     Args:
         pattern: the matrix's places.
         values: ``[E]`` or, one matrix a head, ``[K, E]``; in the pattern's order.
-        x: ``[columns, F]`` or ``[K, columns, F]``.
+        x: ``[columns, F]`` or ``[K, columns, F]``; with values ``[E]`` K is a batch on one matrix.
 
     Returns:
         ``[rows, F]`` or ``[K, rows, F]``.
@@ -269,9 +305,8 @@ class Operator:
         turned = self.turned if x.requires_grad and torch.is_grad_enabled() else None
         if x.dim() == 2:
             return _product(self.pattern, self.values, x, turned)
-        width = x.movedim(-2, 0)
-        flat = _product(self.pattern, self.values, width.reshape(x.shape[-2], -1), turned)
-        return flat.reshape(self.pattern.rows, *width.shape[1:]).movedim(0, -2)
+        batch = x.reshape(x.shape[:-2].numel(), *x.shape[-2:])
+        return _product(self.pattern, self.values, batch, turned).reshape(*x.shape[:-2], self.pattern.rows, x.shape[-1])
 
     @property
     def row_sums(self) -> Tensor:

@@ -17,6 +17,7 @@ from unrolled.nn.classifier import SequenceClassifier
 from unrolled.nn.coding import CODINGS
 from unrolled.nn.conversion import convert
 from unrolled.nn.count import ParameterCount, count_parameters
+from unrolled.nn.equation import Equation
 from unrolled.nn.full_peephole import FullPeepholeLSTM
 from unrolled.nn.gat_conv import GATConv
 from unrolled.nn.gatv2_conv import GATv2Conv
@@ -49,6 +50,7 @@ __all__ = [
     "CharacterModel",
     "ChebConv",
     "Edge",
+    "Equation",
     "FullPeepholeLSTM",
     "GATConv",
     "GATv2Conv",

@@ -13,7 +13,10 @@ from unrolled.errors import InputError, ShapeError, UnknownName
 from unrolled.graph import Graph
 from unrolled.kernels import segments
 
-__all__ = ["AttentionObservation", "EdgeFill", "fold", "in_edge_order", "looped_features", "merged"]
+__all__ = [
+    *("AttentionObservation", "EdgeFill", "by_head", "checked_edge_features", "checked_share"),
+    *("in_edge_order", "looped_features", "merged", "seed_of"),
+]
 
 EdgeFill = float | Tensor | str
 _FILLS = {"mean": segments.mean, "add": segments.total, "sum": segments.total, "max": segments.maximum}
@@ -84,19 +87,15 @@ def checked_edge_features(graph: Graph, edge_attr: Tensor | None, edge_dim: int 
     return features
 
 
-def fold(h: Tensor, heads: int) -> Tensor:
-    """``[…, N, K·C] → [N, …·K, C]``: batches beside heads, since each attends for itself."""
-    lead, width = h.shape[:-2], h.shape[-1] // heads
-    split = h.reshape(*h.shape[:-1], heads, width).movedim(-3, 0)
-    return split.reshape(h.shape[-2], lead.numel() * heads, width)
+def by_head(h: Tensor, heads: int) -> Tensor:
+    """``[…, N, K·C] → [B, N, K, C]``, every leading axis in B."""
+    return h.reshape(h.shape[:-2].numel(), h.shape[-2], heads, h.shape[-1] // heads)
 
 
-def merged(y: Tensor, lead: torch.Size, heads: int, concat: bool) -> Tensor:
-    """``[N, …·K, C] → […, N, K·C]``, or ``[…, N, C]``, the mean over heads."""
-    parts = y.reshape(y.shape[0], *lead, heads, y.shape[-1]).movedim(0, -3)
-    if not concat:
-        return parts.mean(-2)
-    return parts.reshape(*parts.shape[:-2], heads * y.shape[-1])
+def merged(y: Tensor, lead: torch.Size, concat: bool) -> Tensor:
+    """``[B, N, K, C] → […, N, K·C]``, or ``[…, N, C]``, the mean over heads."""
+    heads = y.flatten(2) if concat else y.mean(2)
+    return heads.reshape(*lead, *heads.shape[1:])
 
 
 def in_edge_order(graph: Graph, attention: Tensor, lead: torch.Size, heads: int) -> Tensor:
@@ -105,3 +104,19 @@ def in_edge_order(graph: Graph, attention: Tensor, lead: torch.Size, heads: int)
     place = torch.empty_like(order)
     place[order] = torch.arange(order.numel(), device=order.device)
     return attention.index_select(0, place).reshape(order.numel(), *lead, heads).movedim(0, -2)
+
+
+def checked_share(dropout: float) -> float:
+    """A dropout that is a share.
+
+    Raises:
+        InputError: it is outside 0…1.
+    """
+    if not 0.0 <= dropout <= 1.0:
+        raise InputError(f"dropout={dropout}: the share of attention to drop, from 0 to 1, would do")
+    return dropout
+
+
+def seed_of(dropout: float) -> int:
+    """A seed for what is dropped, from torch's generator where anything is."""
+    return int(torch.randint(2**62, ())) if dropout > 0.0 else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,7 +15,9 @@ from torch.nn.functional import one_hot
 
 from unrolled.errors import InputError
 from unrolled.kernels import recurrent, reference
+from unrolled.kernels.recurrent import Seen
 from unrolled.kernels.reference import Cell, Unrolled, Weights
+from unrolled.nn.equation import Equation
 from unrolled.nn.initialisers import initialise_cell
 from unrolled.nn.layer import RecurrentLayer
 
@@ -98,6 +101,11 @@ class CellLayer(RecurrentLayer):
         """The parameters, one list per layer and direction, as torch.nn has them."""
         return [[getattr(self, name) for name in names] for names in self._weight_names()]
 
+    def cell_weights(self, layer: int, direction: int = 0) -> Weights:
+        """The weights of one layer in one direction as the cell's equation names them."""
+        self._refresh()
+        return self._weights(layer, direction)
+
     def flatten_parameters(self) -> None:
         """Do nothing: the kernels read weights where they lie. Here for code that calls torch.nn's."""
 
@@ -116,11 +124,23 @@ class CellLayer(RecurrentLayer):
         generator: torch.Generator | None = None,
     ) -> None:
         """Draw all weights anew by a named rule, gate by gate; see `unrolled.nn.initialisers`."""
-        for key in (key for keys in self._weight_names() for key in keys):
-            if key not in self._parameters:
-                raise InputError(f"{key} is computed from other parameters (weight_norm); initialise before that")
+        self._require_parameters("initialise before that")
         for weights in self._all_directions():
             initialise_cell(self.cell, weights, name, forget_bias=forget_bias, chrono=chrono, generator=generator)
+
+    def equation(self, layer: int, direction: int = 0) -> Equation:
+        """The cell's equation with the weights of one layer in one direction."""
+        self._require_parameters("remove_weight_norm takes that back")
+        names = self._weight_names()[layer * self._directions + direction]
+        kinds = {"weight_ih": "W_ih", "weight_hh": "W_hh", "bias_ih": "b_ih", "bias_hh": "b_hh", "peephole": "p"}
+        fields = {name: kinds[name.partition("_l")[0]] for name in names}
+
+        def step(x_t: Tensor, state: Any, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+            given = Weights(**{field: weights[name] for name, field in fields.items()})
+            named: dict[str, Tensor] = self.cell.step(x_t, state, given)._asdict()
+            return named
+
+        return Equation({name: getattr(self, name) for name in names}, step, self._named_state)
 
     def extra_repr(self) -> str:
         """torch.nn's."""
@@ -137,6 +157,10 @@ class CellLayer(RecurrentLayer):
     def _unroll(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
         weights = self._weights(layer, direction)
         return recurrent.unroll(self.cell, x, state, weights, lengths=lengths, reverse=direction == 1)
+
+    def _observe(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> Seen | None:
+        weights = self._weights(layer, direction)
+        return recurrent.observe(self.cell, x, state, weights, lengths=lengths, reverse=direction == 1)
 
     def _trace(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> Unrolled:
         weights = self._weights(layer, direction)
@@ -160,6 +184,11 @@ class CellLayer(RecurrentLayer):
 
     def _all_directions(self) -> list[Weights]:
         return [self._weights(k, d) for k in range(self.num_layers) for d in range(self._directions)]
+
+    def _require_parameters(self, advice: str) -> None:
+        for key in (key for keys in self._weight_names() for key in keys):
+            if key not in self._parameters:
+                raise InputError(f"{key} is computed from other parameters (weight_norm); {advice}")
 
     def _weight_names(self) -> list[list[str]]:
         kinds = ["weight_ih", "weight_hh"]

@@ -28,11 +28,15 @@ class CharacterModel(Model):
         symbols: V.
         coding: "one-hot", "embedding" or "scalar".
         embedding_size: of the embedding; None is the layer's input_size.
+        recurrent_dropout: see `unrolled.nn.weight_drop`.
+        output_dropout: of the layer's outputs.
+        tied: the output layer's weights are the embedding's, W_ph = E.
 
     Raises:
         UnknownName: no such coding.
         ShapeError: the coded symbol does not fit the layer.
-        InputError: a bidirectional layer, which would see the answer; a layer without hidden_size.
+        InputError: a bidirectional layer, which would see the answer; a layer without hidden_size; a tied output
+            that does not fit.
     """
 
     def __init__(
@@ -42,8 +46,11 @@ class CharacterModel(Model):
         symbols: int,
         coding: str = "one-hot",
         embedding_size: int | None = None,
+        recurrent_dropout: float = 0.0,
+        output_dropout: float = 0.0,
+        tied: bool = False,
     ) -> None:
-        super().__init__(layer, symbols, symbols, coding, embedding_size)
+        super().__init__(layer, symbols, symbols, coding, embedding_size, recurrent_dropout, output_dropout, tied)
         if self.bidirectional:
             raise InputError(
                 "a character model needs one direction: a bidirectional layer sees the character to predict"

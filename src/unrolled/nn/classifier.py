@@ -31,6 +31,8 @@ class SequenceClassifier(Model):
         classes: K.
         coding: "one-hot", "embedding" or "scalar" (the symbol's number as it is).
         embedding_size: of the embedding; None is the layer's input_size.
+        recurrent_dropout: see `unrolled.nn.weight_drop`.
+        output_dropout: of the layer's outputs.
 
     Raises:
         UnknownName: no such coding.
@@ -46,8 +48,10 @@ class SequenceClassifier(Model):
         classes: int,
         coding: str = "one-hot",
         embedding_size: int | None = None,
+        recurrent_dropout: float = 0.0,
+        output_dropout: float = 0.0,
     ) -> None:
-        super().__init__(layer, symbols, classes, coding, embedding_size)
+        super().__init__(layer, symbols, classes, coding, embedding_size, recurrent_dropout, output_dropout)
         self.classes = classes
 
     def forward(self, tokens: Tensor, lengths: Any = None) -> Tensor:

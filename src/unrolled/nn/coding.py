@@ -6,7 +6,6 @@ from typing import Any, final
 
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding
 
 from unrolled.errors import InputError, ShapeError, UnknownName
 
@@ -17,21 +16,22 @@ CODINGS = ("one-hot", "embedding", "scalar")
 
 @final
 class OneHot(torch.nn.Module):
-    """x_t is the symbol's axis: [T,B] → [T,B,V], looked up in a V×V identity outside the state_dict."""
+    """x_t is the symbol's axis: [T,B] → [T,B,V]. Nothing of size V×V is kept, so V may be thousands."""
 
-    identity: Tensor
+    zero: Tensor
 
     def __init__(self, symbols: int, *, device: Any = None, dtype: Any = None) -> None:
         super().__init__()
-        self.register_buffer("identity", torch.eye(symbols, device=device, dtype=dtype), persistent=False)
+        self.symbols = symbols
+        self.register_buffer("zero", torch.zeros((), device=device, dtype=dtype), persistent=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Code the tokens."""
-        return embedding(tokens, self.identity)
+        return self.zero.new_zeros(*tokens.shape, self.symbols).scatter_(-1, tokens.unsqueeze(-1), 1.0)
 
     def extra_repr(self) -> str:
         """The number of symbols."""
-        return str(self.identity.shape[0])
+        return str(self.symbols)
 
 
 @final

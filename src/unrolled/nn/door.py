@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from unrolled.errors import InputError, ShapeError
-from unrolled.kernels import autocast
+from unrolled.kernels import autocast, transforms
 
 __all__ = ["Entered", "Shape", "enter", "leave", "leave_state"]
 
@@ -124,7 +124,7 @@ def _enter_packed(layer: Shape, packed: PackedSequence, hx: Any, lengths: Any) -
 
 
 def _check_tokens(layer: Shape, tokens: Tensor) -> None:
-    if layer.input_size is None or tokens.numel() == 0 or torch.compiler.is_compiling():
+    if layer.input_size is None or tokens.numel() == 0 or not _has_numbers():
         return
     least, most = (int(end) for end in tokens.aminmax())
     if least < 0 or most >= layer.input_size:
@@ -183,9 +183,16 @@ def _lengths(owner: str, given: Any, x: Tensor, batched: bool) -> Tensor | None:
         raise ShapeError(f"{owner}: lengths must be integers, but are {lengths.dtype}")
     if list(lengths.shape) != [B]:
         raise ShapeError(f"{owner}: lengths must have one entry per row, shape [{B}], but has {list(lengths.shape)}")
+    if not _has_numbers():
+        return lengths.to(device=x.device, dtype=torch.int64)
     if B > 0 and (int(lengths.min()) < 0 or int(lengths.max()) > T):
         least, most = int(lengths.min()), int(lengths.max())
         raise ShapeError(f"{owner}: lengths must lie in 0..{T}, the input's steps, but run from {least} to {most}")
     if B > 0 and int(lengths.min()) == T:
         return None
     return lengths.to(device=x.device, dtype=torch.int64)
+
+
+def _has_numbers() -> bool:
+    """Whether tensors hold numbers: not under torch.compile, torch.export or torch.func; there the kernels check."""
+    return not (torch.compiler.is_compiling() or transforms.are_active())

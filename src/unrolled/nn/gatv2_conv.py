@@ -8,15 +8,17 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.graph import Graph
-from unrolled.kernels.attention import attend, dynamic_scores
+from unrolled.kernels.attention import Attention, attend, attention
 from unrolled.nn.attention_conv import (
     AttentionObservation,
     EdgeFill,
+    by_head,
     checked_edge_features,
-    fold,
+    checked_share,
     in_edge_order,
     looped_features,
     merged,
+    seed_of,
 )
 from unrolled.nn.graph_input import check_channels, check_features, fitted, glorot, new_bias, refuse
 
@@ -52,7 +54,7 @@ class GATv2Conv(nn.Module):
         learnt linear map of x. options: PyG's further arguments, at their defaults.
 
     Raises:
-        InputError: an argument that is not offered.
+        InputError: an argument that is not offered, or a dropout outside 0…1.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class GATv2Conv(nn.Module):
         self.heads = heads
         self.concat = concat
         self.negative_slope = negative_slope
-        self.dropout = dropout
+        self.dropout = checked_share(dropout)
         self.self_loops = "replace" if add_self_loops else "keep"
         self.edge_dim = edge_dim
         self.fill_value = fill_value
@@ -119,41 +121,43 @@ class GATv2Conv(nn.Module):
         Raises:
             InputError, ShapeError: features or edges that do not fit.
         """
-        output, graph, attention = self._attend(x, edge_index, edge_attr)
-        if not return_attention_weights:
-            return output
-        weights = in_edge_order(graph, attention, x.shape[:-2], self.heads)
-        return output, (graph.edge_index, weights)
+        if return_attention_weights:
+            seen = self.observe(x, edge_index, edge_attr)
+            return seen.output, (seen.graph.edge_index, seen.attention)
+        _, given = self._given(x, edge_index, edge_attr)
+        return self._finished(attention(given), x)
 
     def observe(self, x: Tensor, edge_index: Any, edge_attr: Tensor | None = None) -> AttentionObservation:
         """The output with the attention weight of each edge and head, arguments as in a call."""
-        output, graph, attention = self._attend(x, edge_index, edge_attr)
-        weights = in_edge_order(graph, attention, x.shape[:-2], self.heads)
-        return AttentionObservation(output, graph, weights)
+        graph, given = self._given(x, edge_index, edge_attr)
+        y, weights = attend(given)
+        weights = in_edge_order(graph, weights, x.shape[:-2], self.heads)
+        return AttentionObservation(self._finished(y, x), graph, weights)
 
-    def _attend(self, x: Tensor, edge_index: Any, edge_attr: Tensor | None) -> tuple[Tensor, Graph, Tensor]:
+    def _given(self, x: Tensor, edge_index: Any, edge_attr: Tensor | None) -> tuple[Graph, Attention]:
+        """The graph with its loops, and what attention is to be computed on it."""
         check_features(x, self.in_channels)
         given = fitted(x, edge_index)
         features = checked_edge_features(given, edge_attr, self.edge_dim)
         features = looped_features(given, self.self_loops, features, self.fill_value)
         graph = given.with_self_loops(self.self_loops)
         pattern = graph.structure.pattern
-        lead = x.shape[:-2]
-        copies = lead.numel()
-
-        sent = fold(self.lin_l(x), self.heads)
-        received = sent if self.lin_r is self.lin_l else fold(self.lin_r(x), self.heads)
         edge = None
         if features is not None and self.lin_edge is not None:
             edge = self.lin_edge(features).index_select(0, pattern.order)
-            edge = edge.reshape(-1, self.heads, self.out_channels).repeat(1, copies, 1)
-        att = self.att[0].repeat(copies, 1)
-        scores = dynamic_scores(pattern, sent, received, edge, att, self.negative_slope)
-        y, attention = attend(pattern, scores, sent, dropout=self.dropout, training=self.training)
-        output = merged(y, lead, self.heads, self.concat)
+            edge = edge.reshape(-1, self.heads, self.out_channels)
+        sent = by_head(self.lin_l(x), self.heads)
+        received = sent if self.lin_r is self.lin_l else by_head(self.lin_r(x), self.heads)
+        dropout = self.dropout if self.training else 0.0
+        return graph, Attention(
+            pattern, sent, received, self.att[0], edge, self.negative_slope, dropout, seed_of(dropout)
+        )
+
+    def _finished(self, y: Tensor, x: Tensor) -> Tensor:
+        output = merged(y, x.shape[:-2], self.concat)
         if self.res is not None:
             output = output + self.res(x)
-        return (output if self.bias is None else output + self.bias), graph, attention
+        return output if self.bias is None else output + self.bias
 
     def extra_repr(self) -> str:
         """The arguments that matter."""

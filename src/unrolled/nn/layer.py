@@ -12,8 +12,10 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.nn.utils.weight_norm import WeightNorm
 
 from unrolled.errors import InputError, ShapeError
+from unrolled.kernels.recurrent import Seen
 from unrolled.kernels.reference.unroll import Unrolled, active
 from unrolled.nn.door import Entered, enter, leave, leave_state
+from unrolled.nn.equation import Equation
 from unrolled.nn.observation import Observation, Trace
 
 __all__ = ["RecurrentLayer"]
@@ -47,6 +49,14 @@ class RecurrentLayer(torch.nn.Module, ABC):
         """The dtype that inputs must have, None where any will do."""
 
     @abstractmethod
+    def equation(self, layer: int, direction: int = 0) -> Equation:
+        """The equation of one layer in one direction, as a function of its weights.
+
+        Raises:
+            InputError: a weight is computed from other parameters (weight_norm).
+        """
+
+    @abstractmethod
     def _named_state(self, fields: tuple[Tensor, ...]) -> Any:
         """The fields as this layer's NamedTuple."""
 
@@ -56,6 +66,10 @@ class RecurrentLayer(torch.nn.Module, ABC):
 
         The state is None for zeros.
         """
+
+    def _observe(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> Seen | None:
+        """The same with all its gates, from the kernel that runs it; None where it shows none, and `_trace` must."""
+        return None
 
     @abstractmethod
     def _trace(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> Unrolled:
@@ -98,11 +112,14 @@ class RecurrentLayer(torch.nn.Module, ABC):
             x = self._between(layer, outputs)
         return leave(entered, x), leave_state(entered, self._stacked(finals))
 
-    def observe(self, input: Tensor | PackedSequence, hx: Any = None, *, lengths: Any = None) -> Observation:
+    def observe(
+        self, input: Tensor | PackedSequence, hx: Any = None, *, lengths: Any = None, by_step: bool = False
+    ) -> Observation:
         """Run over whole sequences and keep every gate, candidate and state; arguments as in the call.
 
-        The values come from the reference equations, step by step; output and state equal the call's to
-        rounding.
+        The values come from the kernel that serves the call, where it shows them, else from the reference equations;
+        output and state equal the call's to rounding. `by_step` takes the equations, one step after another, and
+        keeps each for `Trace.steps`.
         """
         self._refresh()
         entered = enter(self, input, hx, lengths)
@@ -111,11 +128,17 @@ class RecurrentLayer(torch.nn.Module, ABC):
         for layer in range(self.num_layers):
             outputs, traces = [], []
             for direction in range(self._directions):
-                state = self._state_of(entered, layer, direction)
-                output, final, steps = self._trace(layer, direction, x, state, entered.lengths)
+                given = None if entered.state is None else self._state_of(entered, layer, direction)
+                seen = None if by_step else self._observe(layer, direction, x, given, entered.lengths)
+                if seen is not None:
+                    output, final, values = seen
+                    traces.append(Trace.of_values(values, entered.batched))
+                else:
+                    state = self._state_of(entered, layer, direction)
+                    output, final, steps = self._trace(layer, direction, x, state, entered.lengths)
+                    traces.append(Trace.of(steps, rows, entered.batched))
                 outputs.append(output)
                 finals.append(final)
-                traces.append(Trace.of(steps, rows, entered.batched))
             layers.append(tuple(traces))
             x = self._between(layer, outputs)
         return Observation(leave(entered, x), leave_state(entered, self._stacked(finals)), tuple(layers))

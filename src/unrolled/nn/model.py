@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import dropout
 
 from unrolled.errors import InputError
 from unrolled.nn.coding import OneHot, build_coding
 from unrolled.nn.initialisers import initialise_linear
+from unrolled.nn.weight_drop import call_with_weight_drop, recurrent_weights
 
 __all__ = ["Model"]
 
@@ -24,6 +27,9 @@ class Model(torch.nn.Module, ABC):
     Attributes:
         coding, layer, output: the three parts; `coding(tokens)` is what the layer reads.
         symbols: V.
+        recurrent_dropout: share of the recurrent weights that is dropped while training, anew at every call.
+        output_dropout: share of the layer's outputs that is dropped before the output layer while training.
+        tied: whether the output layer's weights are the embedding's.
     """
 
     layer: torch.nn.Module
@@ -31,7 +37,15 @@ class Model(torch.nn.Module, ABC):
     output: torch.nn.Linear
 
     def __init__(
-        self, layer: torch.nn.Module, symbols: int, outputs: int, coding: str, embedding_size: int | None
+        self,
+        layer: torch.nn.Module,
+        symbols: int,
+        outputs: int,
+        coding: str,
+        embedding_size: int | None,
+        recurrent_dropout: float,
+        output_dropout: float,
+        tied: bool = False,
     ) -> None:
         super().__init__()
         for name, number in (("symbols", symbols), ("the number of outputs", outputs)):
@@ -46,6 +60,26 @@ class Model(torch.nn.Module, ABC):
         self.coding = build_coding(coding, symbols, embedding_size, layer, device=like.device, dtype=like.dtype)
         read = hidden * (2 if self.bidirectional else 1)
         self.output = torch.nn.Linear(read, outputs, device=like.device, dtype=like.dtype)
+        for name, share in (("recurrent_dropout", recurrent_dropout), ("output_dropout", output_dropout)):
+            if not 0 <= share < 1:
+                raise InputError(f"{name} must be a share from 0 to below 1, not {share!r}")
+        if recurrent_dropout > 0:
+            recurrent_weights(layer)
+        self.recurrent_dropout = recurrent_dropout
+        self.output_dropout = output_dropout
+        self.tied = tied
+        if tied:
+            self._tie()
+
+    def _tie(self) -> None:
+        """One matrix for both ends (Press & Wolf 2017; Inan et al. 2017)."""
+        embedding = self.coding
+        if not isinstance(embedding, torch.nn.Embedding) or embedding.weight.shape != self.output.weight.shape:
+            raise InputError(
+                f"a tied output needs the coding 'embedding' of the output layer's size, "
+                f"{list(self.output.weight.shape)}: make the embedding as large as the hidden state"
+            )
+        self.output.weight = embedding.weight
 
     @property
     def bidirectional(self) -> bool:
@@ -60,7 +94,7 @@ class Model(torch.nn.Module, ABC):
         chrono: float | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
-        """Draw the whole model anew: both layers by the same rule, an embedding from N(0, 1).
+        """Draw the whole model anew: both layers by the same rule, an embedding from N(0, 1), a tied one N(0, 1/H).
 
         The output layer's bias is 0, but drawn under `normal` (report A's) and `torch`.
 
@@ -82,6 +116,8 @@ class Model(torch.nn.Module, ABC):
             device = weight.device if generator is None else generator.device
             with torch.no_grad():
                 weight.copy_(torch.empty(weight.shape, device=device).normal_(generator=generator))
+                if self.tied:
+                    weight /= math.sqrt(weight.shape[1])
 
     def _run(self, tokens: Tensor, state: Any, lengths: Any) -> tuple[Tensor, Any]:
         """The layer's output [T,B,·] and state, time first whatever the layer's own order is.
@@ -92,5 +128,10 @@ class Model(torch.nn.Module, ABC):
         x = tokens if coded else self.coding(tokens)
         batch_first = bool(getattr(self.layer, "batch_first", False))
         options = {} if lengths is None else {"lengths": lengths}
-        output, state = self.layer(x.transpose(0, 1) if batch_first else x, state, **options)
+        x = x.transpose(0, 1) if batch_first else x
+        if self.training and self.recurrent_dropout > 0:
+            output, state = call_with_weight_drop(self.layer, self.recurrent_dropout, x, state, **options)
+        else:
+            output, state = self.layer(x, state, **options)
+        output = dropout(output, self.output_dropout, self.training and self.output_dropout > 0)
         return output.transpose(0, 1) if batch_first else output, state

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+from unrolled.errors import InputError
+
 __all__ = ["Observation", "Trace"]
 
 
@@ -22,14 +24,12 @@ class Trace(Mapping[str, Tensor]):
     end. All of it is differentiable.
 
     Attributes:
-        steps: the same by step, T mappings of [B,H] in order of time. The state in `steps[t]` is the very
-            tensor that the next step reads: `torch.autograd.grad(loss, [s["hidden"] for s in trace.steps])`
-            is ∂L/∂h_t through all later steps. Past a row's end it is the state at its end, and the gates
-            are those of an empty input.
+        values_by_name: the mapping itself.
+        steps_kept: what `steps` gives, None where it was not asked for.
     """
 
-    steps: tuple[Mapping[str, Tensor], ...]
     values_by_name: Mapping[str, Tensor]
+    steps_kept: tuple[Mapping[str, Tensor], ...] | None = None
 
     @classmethod
     def of(cls, steps: tuple[Mapping[str, Tensor], ...], rows: Tensor | None, batched: bool) -> Trace:
@@ -39,7 +39,29 @@ class Trace(Mapping[str, Tensor]):
             values = {name: value.masked_fill(~rows, 0) for name, value in values.items()}
         if not batched:
             values = {name: value.squeeze(1) for name, value in values.items()}
-        return cls(tuple(MappingProxyType(step) for step in steps), MappingProxyType(values))
+        return cls(MappingProxyType(values), tuple(MappingProxyType(step) for step in steps))
+
+    @classmethod
+    def of_values(cls, values: dict[str, Tensor], batched: bool) -> Trace:
+        """Of values [T,B,H] that are zero past a row's end already."""
+        if not batched:
+            values = {name: value.squeeze(1) for name, value in values.items()}
+        return cls(MappingProxyType(values))
+
+    @property
+    def steps(self) -> tuple[Mapping[str, Tensor], ...]:
+        """The same by step, from `observe(..., by_step=True)`: T mappings of [B,H] in order of time.
+
+        The state in `steps[t]` is the very tensor that the next step reads: `torch.autograd.grad(loss,
+        [s["hidden"] for s in trace.steps])` is ∂L/∂h_t through all later steps. Past a row's end it is the state at
+        its end, and the gates are those of an empty input.
+
+        Raises:
+            InputError: the steps were not asked for.
+        """
+        if self.steps_kept is None:
+            raise InputError("this trace was observed as a whole; layer.observe(..., by_step=True) keeps its steps")
+        return self.steps_kept
 
     def __getitem__(self, name: str) -> Tensor:
         return self.values_by_name[name]

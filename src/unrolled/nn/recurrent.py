@@ -9,11 +9,13 @@ from typing import Any, final
 
 import torch
 from torch import Tensor
+from torch.func import functional_call
 
 from unrolled.errors import InputError, UnrolledError, UserCodeError
 from unrolled.kernels import reference
 from unrolled.kernels.reference import Cell, Hidden, HiddenMemory, Unrolled, Weights
 from unrolled.kernels.reference.unroll import loop
+from unrolled.nn.equation import Equation
 from unrolled.nn.initialisers import initialise_cell, initialise_parameters
 from unrolled.nn.layer import RecurrentLayer
 
@@ -128,6 +130,19 @@ class Recurrent(RecurrentLayer):
             else:
                 initialise_parameters(cell, self.hidden_size, name, generator=generator)
 
+    def equation(self, layer: int, direction: int = 0) -> Equation:
+        """A user's cell as a function of its weights, its gates beside the state where it shows them."""
+        cell = self.cells[layer]
+        prefix = f"cells.{layer}."
+
+        def step(x_t: Tensor, state: Any, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+            given = {f"cell.{name.removeprefix(prefix)}": weight for name, weight in weights.items()}
+            named: Mapping[str, Tensor] = functional_call(_Stepping(self, layer), given, (x_t, state))
+            return named
+
+        weights = {prefix + name: parameter for name, parameter in cell.named_parameters()}
+        return Equation(weights, step, self._named_state)
+
     def _named_state(self, fields: tuple[Tensor, ...]) -> Any:
         return _state_type(self.state_names)(*fields)
 
@@ -140,14 +155,14 @@ class Recurrent(RecurrentLayer):
         return unrolled.output, unrolled.state
 
     def _trace(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> Unrolled:
-        def step(x_t: Tensor, state: Any) -> dict[str, Tensor]:
-            gates = self._gates(layer, x_t, state)
-            return {**gates, **self._named_step(layer, x_t, state)}
-
+        step = functools.partial(self._seen_step, layer)
         return loop(step, x, state, lengths=lengths)
 
     def _step(self, layer: int, x: Tensor, state: Any) -> Any:
         return self._named_state(tuple(self._named_step(layer, x, state).values()))
+
+    def _seen_step(self, layer: int, x_t: Tensor, state: Any) -> dict[str, Tensor]:
+        return {**self._gates(layer, x_t, state), **self._named_step(layer, x_t, state)}
 
     def _named_step(self, layer: int, x_t: Tensor, state: Any) -> dict[str, Tensor]:
         """Call the user's cell and hold it to the protocol."""
@@ -174,6 +189,18 @@ class Recurrent(RecurrentLayer):
         if not isinstance(gates, Mapping) or not all(isinstance(g, Tensor) and g.dim() == 2 for g in gates.values()):
             raise UserCodeError(f"{type(cell).__name__}.gates must return a dict of tensors [B, H]")
         return gates
+
+
+class _Stepping(torch.nn.Module):
+    """One of a layer's cells as a module whose call is a step, so that its weights can be exchanged."""
+
+    def __init__(self, layer: Recurrent, index: int) -> None:
+        super().__init__()
+        self.cell = layer.cells[index]
+        self._step = functools.partial(layer._seen_step, index)
+
+    def forward(self, x_t: Tensor, state: Any) -> dict[str, Tensor]:
+        return self._step(x_t, state)
 
 
 def _torch_rnn(cell: torch.nn.Module) -> Cell:

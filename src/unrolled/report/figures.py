@@ -183,6 +183,8 @@ def _draw_heat(canvas: Canvas, axes: Axes, figure: Figure) -> None:
     )
     if figure.x_ticks:
         axes.set_xticks([place for place, _ in figure.x_ticks], [_math(name) for _, name in figure.x_ticks])
+    if figure.y_ticks:
+        axes.set_yticks([place for place, _ in figure.y_ticks], [_math(name) for _, name in figure.y_ticks])
     bar = canvas.colorbar(image, ax=axes, pad=0.02, fraction=0.06)
     bar.set_label(_math(heat.unit))
     bar.outline.set_visible(False)

@@ -19,7 +19,7 @@ from unrolled.report.runs import RunView, origin_line, overview, run_table, view
 from unrolled.report.visible import visible
 from unrolled.version import __version__
 
-__all__ = ["render_report", "verdict_sentence", "write_report"]
+__all__ = ["render_report", "verdict_sentence", "write_instrument", "write_report"]
 
 MARKS: Mapping[Verdict, str] = {"reproduced": "✓", "differs": "≠", "not reached": "…", "measured": "○"}
 """A sign beside every verdict's word, so that it is never the colour alone."""
@@ -50,22 +50,67 @@ def write_report(path: Path | str, runs: Sequence[Run], claims: Sequence[ClaimRe
     return path
 
 
+def write_instrument(path: Path | str, result: ClaimResult, runs: Sequence[Run] = ()) -> Path:
+    """Write what an instrument saw, with nothing published beside it.
+
+    Args:
+        path: where to.
+        result: its title, question, answer, figures and tables.
+        runs: those that were looked at.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    path = Path(path)
+    by_name = {run.name: run for run in runs}
+    write_whole(path, _page(title=result.title, lead=result.question, runs=runs, claims=[_claim(result, by_name)]))
+    return path
+
+
 def render_report(runs: Sequence[Run], claims: Sequence[ClaimResult] = ()) -> str:
     """The page as HTML."""
     by_name = {run.name: run for run in runs}
     title = "Published beside measured" if claims else _runs_title(runs)
-    html = _ENVIRONMENT.get_template("page.html.j2").render(
+    return _page(
         title=title,
         lead=_lead(runs, claims),
-        light=LIGHT,
-        dark=DARK,
-        marks=MARKS,
+        runs=runs,
+        summary=True,
         verdict_sentence=verdict_sentence(claims),
         claims=[_claim(claim, by_name) for claim in claims],
         shortened=[(claim.title, "; ".join(claim.shortened)) for claim in claims if claim.shortened],
-        runs=[] if claims else [_run(view_run(run), by_name) for run in runs],
+        shown_runs=[] if claims else [_run(view_run(run), by_name) for run in runs],
         run_table=None if claims or len(runs) < 2 else _table(run_table(runs), by_name),
         overview=[] if claims else [_figure(figure, by_name) for figure in overview(runs)],
+    )
+
+
+def _page(
+    *,
+    title: str,
+    lead: str,
+    runs: Sequence[Run],
+    claims: Sequence[Mapping[str, Any]],
+    summary: bool = False,
+    verdict_sentence: str = "",
+    shortened: Sequence[tuple[str, str]] = (),
+    shown_runs: Sequence[Mapping[str, Any]] = (),
+    run_table: _Shown | None = None,
+    overview: Sequence[_Shown] = (),
+) -> str:
+    html = _ENVIRONMENT.get_template("page.html.j2").render(
+        title=title,
+        lead=lead,
+        light=LIGHT,
+        dark=DARK,
+        marks=MARKS,
+        summary=summary,
+        verdict_sentence=verdict_sentence,
+        claims=claims,
+        shortened=shortened,
+        runs=shown_runs,
+        run_table=run_table,
+        overview=overview,
         footer=_footer(runs),
     )
     return html + "\n"
@@ -126,6 +171,8 @@ def _run(view: RunView, runs: Mapping[str, Run]) -> dict[str, Any]:
         "title": view.title,
         "outcome": view.outcome,
         "evaluation": _table(view.evaluation, runs) if view.evaluation else None,
+        "tables": [_table(table, runs) for table in view.tables],
+        "note": view.note,
         "figures": [_figure(figure, runs) for figure in view.figures],
         "samples": list(map(_text, view.samples)),
         "yaml": view.yaml,

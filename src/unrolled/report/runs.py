@@ -11,6 +11,7 @@ from unrolled.experiments import Curve, Figure, Table, Text
 from unrolled.experiments.readings import series
 from unrolled.record import Run
 from unrolled.report.origins import describe
+from unrolled.report.text import view_text
 from unrolled.spec import build_task, dump_yaml
 
 __all__ = ["RunView", "overview", "run_table", "view_run"]
@@ -26,6 +27,8 @@ class RunView:
     title: str
     outcome: str
     evaluation: Table | None
+    tables: tuple[Table, ...]
+    note: str
     figures: tuple[Figure, ...]
     samples: tuple[Text, ...]
     yaml: str
@@ -34,13 +37,16 @@ class RunView:
 
 def view_run(run: Run) -> RunView:
     """Everything there is to see of a run."""
+    text = view_text(run)
     return RunView(
         name=run.name,
         title=describe(run.spec) + f"; seed {run.spec.training.seed}",
         outcome=outcome(run),
         evaluation=_evaluation(run),
-        figures=_curves([run]) + _gradient(run),
-        samples=_samples(run),
+        tables=text.tables,
+        note=text.note,
+        figures=_curves([run]) + _gradient(run) + text.figures,
+        samples=_samples(run) + text.samples,
         yaml=dump_yaml(run.spec),
         origin=origin_line(run),
     )

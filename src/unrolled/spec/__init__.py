@@ -20,6 +20,7 @@ from unrolled.spec.files import dump_yaml, read_yaml
 from unrolled.spec.graph_model import LAYERS, GraphModelSpec, LayerEntry
 from unrolled.spec.model import CELLS, ModelSpec, is_user_cell
 from unrolled.spec.run import FORMAT, RunSpec, default_spec, parse
+from unrolled.spec.sweep import Sweep, expand
 from unrolled.spec.table import TASKS, TaskEntry
 from unrolled.spec.tasks import (
     BaumSweetSpec,
@@ -46,6 +47,7 @@ __all__ = [
     "PalindromesSpec",
     "RandomCombinationsSpec",
     "RunSpec",
+    "Sweep",
     "TaskEntry",
     "TaskSpec",
     "TextSpec",
@@ -57,6 +59,7 @@ __all__ = [
     "build_task",
     "default_spec",
     "dump_yaml",
+    "expand",
     "is_user_cell",
     "parse",
     "read_yaml",

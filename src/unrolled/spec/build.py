@@ -10,6 +10,7 @@ import torch
 from unrolled import data, nn
 from unrolled.spec.graph_model import LAYERS, GraphModelSpec
 from unrolled.spec.model import CELLS, DEFAULT_INITIALISATION, ModelSpec, is_user_cell
+from unrolled.spec.require import require
 from unrolled.spec.run import RunSpec
 from unrolled.spec.table import TASKS
 from unrolled.spec.tasks import NodesSpec, TextSpec
@@ -95,24 +96,38 @@ def build_layer(spec: ModelSpec, input_size: int) -> torch.nn.Module:
 
 def build_model(
     spec: ModelSpec,
-    task: data.Task,
+    task: data.Task | data.Vocabulary,
     generator: torch.Generator | None = None,
 ) -> nn.SequenceClassifier | nn.CharacterModel:
-    """The network of a spec for a task, its weights drawn from ``generator`` (default: torch's own)."""
-    symbols = task.symbols
-    embedding = (spec.embedding or symbols) if spec.input == "embedding" else None
+    """The network of a spec for a task, its weights drawn from ``generator`` (default: torch's own).
+
+    A vocabulary stands for a text that is not at hand.
+    """
+    symbols = len(task) if isinstance(task, data.Vocabulary) else task.symbols
+    embedding = (spec.embedding or (spec.hidden if spec.tied else symbols)) if spec.input == "embedding" else None
     input_size = embedding or (1 if spec.input == "scalar" else symbols)
     layer = build_layer(spec, input_size)
     model: nn.SequenceClassifier | nn.CharacterModel
-    if isinstance(task, data.NextCharacter):
-        model = nn.CharacterModel(layer, symbols=symbols, coding=spec.input, embedding_size=embedding)
+    if isinstance(task, data.NextCharacter | data.Vocabulary):
+        model = nn.CharacterModel(
+            layer,
+            symbols=symbols,
+            coding=spec.input,
+            embedding_size=embedding,
+            recurrent_dropout=spec.recurrent_dropout,
+            output_dropout=spec.output_dropout,
+            tied=spec.tied,
+        )
     else:
+        require(not spec.tied, "tied is on, but this task's classes are not its symbols: it is an option of text")
         model = nn.SequenceClassifier(
             layer,
             symbols=symbols,
             classes=task.classes,
             coding=spec.input,
             embedding_size=embedding,
+            recurrent_dropout=spec.recurrent_dropout,
+            output_dropout=spec.output_dropout,
         )
     if spec.initialisation is None and is_user_cell(spec.cell):
         model.initialise_ends(DEFAULT_INITIALISATION, generator=generator)

@@ -14,7 +14,11 @@ from unrolled.spec.run import RunSpec
 __all__ = ["dump_yaml", "read_yaml"]
 
 
-class _StrictLoader(yaml.SafeLoader):
+_SafeLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's where PyYAML was built with it: ten times faster, which a folder of thousands of runs feels."""
+
+
+class _StrictLoader(_SafeLoader):  # type: ignore[valid-type, misc]
     """Safe YAML that refuses a key given twice and reads 1e-3 as the number it is (YAML 1.1 says text)."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -26,7 +30,8 @@ class _StrictLoader(yaml.SafeLoader):
             if key in seen:
                 raise SpecError(f"line {key_node.start_mark.line + 1}: the key {key!r} is given twice")
             seen.add(key)
-        return super().construct_mapping(node, deep=deep)
+        made: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return made
 
 
 _StrictLoader.yaml_implicit_resolvers = {

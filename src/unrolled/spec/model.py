@@ -34,8 +34,11 @@ class ModelSpec:
         layers: how many layers are stacked.
         bidirectional: read the sequence both ways; the readout sees [h_fwd(T); h_bwd(1)].
         dropout: share of values dropped between layers while training.
+        output_dropout: share of the top layer's outputs dropped before the readout while training.
+        recurrent_dropout: share of the recurrent weights dropped while training, one draw for a whole sequence.
         input: how a symbol enters: one-hot, embedding (learned) or scalar (its number).
-        embedding: size of the embedding (default: the number of symbols).
+        embedding: size of the embedding (default: the number of symbols; tied: the hidden size).
+        tied: text only: the readout's weights are the embedding's, of size hidden.
         bias: two bias vectors per gate (torch), one (the equations) or none.
         initialisation: how weights are drawn, on each gate's own block; normal is N(0,1) on everything, as report A
             has it (default: xavier; your own cell keeps what its constructor drew).
@@ -52,8 +55,11 @@ class ModelSpec:
     layers: int = 1
     bidirectional: bool = False
     dropout: float = 0.0
+    output_dropout: float = 0.0
+    recurrent_dropout: float = 0.0
     input: Literal["one-hot", "embedding", "scalar"] = "one-hot"
     embedding: int | None = None
+    tied: bool = False
     bias: Literal["two", "one", "none"] = "two"
     initialisation: Literal["torch", "xavier", "kaiming", "orthogonal", "normal"] | None = None
     forget_bias: float | None = None
@@ -67,12 +73,17 @@ class ModelSpec:
             raise UnknownName("cell", self.cell, CELLS)
         require(self.hidden >= 1, f"hidden is {self.hidden}: a layer has at least 1 unit")
         require(self.layers >= 1, f"layers is {self.layers}: at least 1")
-        require(0 <= self.dropout < 1, f"dropout is {self.dropout}: a share from 0 to below 1")
+        for name in ("dropout", "output_dropout", "recurrent_dropout"):
+            require(0 <= getattr(self, name) < 1, f"{name} is {getattr(self, name)}: a share from 0 to below 1")
         require(
             self.embedding is None or self.input == "embedding",
             f"embedding is {self.embedding} but input is {self.input!r}: use input: embedding",
         )
         require(self.embedding is None or self.embedding >= 1, f"embedding is {self.embedding}: at least 1")
+        require(
+            not self.tied or (self.input == "embedding" and self.embedding in (None, self.hidden)),
+            f"tied is on but input is {self.input!r} of size {self.embedding}: use input: embedding, of size hidden",
+        )
         require(
             self.nonlinearity == "tanh" or self.cell == "rnn",
             f"nonlinearity is {self.nonlinearity!r} but cell is {self.cell!r}: it is an option of the rnn cell",

@@ -50,6 +50,8 @@ def _build_text(spec: TextSpec) -> data.Task:
         held_out=spec.held_out,
         keep_bom=spec.keep_bom,
         keep_licence=spec.keep_licence,
+        as_bytes=spec.vocabulary == "bytes",
+        sha256=spec.text_sha256,
     )
     if spec.text_sha256 is not None and spec.text_sha256 != corpus.sha256:
         raise SpecError(

@@ -67,8 +67,12 @@ class TextSpec:
     """The next character of a text.
 
     Attributes:
-        source: a registered text (see `unrolled data list`) or a path to a text file.
+        source: a registered text (see `unrolled data list`), a text file, a folder (each file is a document), or -
+            for standard input.
         window: T, characters per training window.
+        state: windows (each is drawn at random and begins from a zero state, as in the course) or carried
+            (contiguous streams, the state kept between windows and back at zero where a document begins).
+        vocabulary: characters, or bytes (any text as its UTF-8, any file as it is).
         held_out: share of the body, at its end, that no training step sees.
         encoding: utf-8 or latin-1.
         keep_bom: keep a byte-order mark as a character of the text.
@@ -78,6 +82,8 @@ class TextSpec:
 
     source: str = "grimm"
     window: int = 30
+    state: Literal["windows", "carried"] = "windows"
+    vocabulary: Literal["characters", "bytes"] = "characters"
     held_out: float = 0.1
     encoding: Literal["utf-8", "latin-1"] = "utf-8"
     keep_bom: bool = False
@@ -85,6 +91,7 @@ class TextSpec:
     text_sha256: str | None = None
 
     def __post_init__(self) -> None:
+        require(bool(self.source), "source is empty: give a registered text, a file, a folder, or - for standard input")
         require(self.window >= 1, f"window is {self.window}: a window holds at least 1 character")
         require(0 < self.held_out < 1, f"held_out is {self.held_out}: a share between 0 and 1, such as 0.1")
 

@@ -1,7 +1,8 @@
-"""Training: from a spec to a run, straight, resumable bit for bit."""
+"""Training: from a spec to a run, straight, resumable bit for bit; and many runs at once."""
 
+from unrolled.training.estimate import Estimate, cost, estimate
 from unrolled.training.loop import train
 from unrolled.training.progress import Progress
 from unrolled.training.workers import Failure, run_all
 
-__all__ = ["Failure", "Progress", "run_all", "train"]
+__all__ = ["Estimate", "Failure", "Progress", "cost", "estimate", "run_all", "train"]

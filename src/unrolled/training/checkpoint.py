@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from unrolled.errors import RecordError, UserCodeError
+from unrolled.errors import RecordError, SpecError, UserCodeError
 from unrolled.record import MODEL_PREFIX
+from unrolled.training.lesson import Lesson
+from unrolled.training.processes import Processes
 from unrolled.training.workplace import Workplace
 
 __all__ = ["Checkpoint", "capture", "restore"]
 
-_OPTIMISER, _DRAWS, _RANDOM = "optimiser.", "draws", "random."
+_OPTIMISER, _RANDOM = "optimiser.", "random."
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,10 @@ class Checkpoint:
     """A moment between two steps.
 
     Attributes:
-        tensors: the network's (under ``model.``), the optimiser's, the states of the random generators, and the
-            network's at its best evaluation, where the run keeps those.
-        position: step, time, averages and the stop rule's memory, as JSON.
+        tensors: the network's (under ``model.``), the optimiser's, what the lesson keeps, the states of the random
+            generators (of several processes joined in their order), and the network's at its best evaluation, where
+            the run keeps those.
+        position: step, time, place in the lesson, averages and the stop rule's memory, as JSON.
     """
 
     tensors: Mapping[str, Tensor]
@@ -53,12 +56,13 @@ class Checkpoint:
 def capture(
     model: nn.Module,
     optimiser: Optimizer,
-    draws: Generator,
+    lesson: Lesson,
     workplace: Workplace,
+    processes: Processes,
     position: Mapping[str, Any],
     further: Mapping[str, Tensor],
 ) -> Checkpoint:
-    """Copy the moment, and further tensors, to the CPU."""
+    """Copy the moment, and further tensors, to the CPU; all processes call this together."""
     tensors = dict(further)
     for key, value in model.state_dict().items():
         if not isinstance(value, Tensor):
@@ -68,22 +72,33 @@ def capture(
         for key, value in slots.items():
             if value is not None:
                 tensors[f"{_OPTIMISER}{index}.{key}"] = value
-    tensors[_DRAWS] = draws.get_state()
+    tensors |= lesson.tensors()
     for place, state in workplace.random_states.items():
-        tensors[_RANDOM + place] = state
+        tensors[_RANDOM + place] = processes.gathered(state, 0)
     # The copy is also torch-aligned and the network may train on while it is written.
     return Checkpoint({key: value.detach().to("cpu", copy=True) for key, value in tensors.items()}, position)
 
 
 def restore(
-    checkpoint: Checkpoint, model: nn.Module, optimiser: Optimizer, draws: Generator, workplace: Workplace
+    checkpoint: Checkpoint,
+    model: nn.Module,
+    optimiser: Optimizer,
+    lesson: Lesson,
+    workplace: Workplace,
+    processes: Processes,
 ) -> None:
-    """Put everything back to the moment, save for the position, which is the loop's.
+    """Put everything back to the moment, save for what of the position is the job's.
 
     Raises:
         RecordError: the checkpoint is not of this network.
-        SpecError: it was made on another kind of device.
+        SpecError: it was made on another kind of device, or by another number of processes.
     """
+    count = checkpoint.position.get("processes", 1)
+    if count != processes.count:
+        raise SpecError(
+            f"this run was trained by {count} process(es), and {processes.count} would not go on bit for bit: "
+            + (f"resume it under torchrun --nproc-per-node {count}" if count > 1 else "resume it without torchrun")
+        )
     try:
         model.load_state_dict(checkpoint.weights)
     except RuntimeError as error:
@@ -96,7 +111,7 @@ def restore(
             index, name = key.removeprefix(_OPTIMISER).split(".", 1)
             slots.setdefault(int(index), {})[name] = value.clone()
         elif key.startswith(_RANDOM):
-            random_states[key.removeprefix(_RANDOM)] = value
+            random_states[key.removeprefix(_RANDOM)] = value.chunk(processes.count)[processes.rank].clone()
     optimiser.load_state_dict({"state": slots, "param_groups": optimiser.state_dict()["param_groups"]})
-    draws.set_state(checkpoint.tensors[_DRAWS])
+    lesson.restore(checkpoint.tensors, checkpoint.position.get("lesson", {}))
     workplace.restore(checkpoint.position["seconds"], random_states)

@@ -12,8 +12,9 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from unrolled.analysis.evaluation import Evaluation
-from unrolled.data import NextCharacter, Question
+from unrolled.data import IGNORED, NextCharacter, Question, Vocabulary
 from unrolled.errors import UserCodeError
+from unrolled.generation.sampling import Sample
 from unrolled.kernels import recurrent
 from unrolled.spec import RunSpec
 from unrolled.training.best import Best
@@ -22,11 +23,13 @@ from unrolled.training.ledger import Ledger
 from unrolled.training.lesson import build_lesson
 from unrolled.training.meter import Meter
 from unrolled.training.optimisers import build_optimiser, clip_gradient, set_learning_rate
+from unrolled.training.processes import Processes
 from unrolled.training.progress import Progress
-from unrolled.training.samples import draw_progress_sample, draw_third_samples, is_third, require_sampling
+from unrolled.training.samples import draw_progress_sample, draw_third_samples, require_sampling, third
 from unrolled.training.schedules import learning_rate
 from unrolled.training.stopping import build_stop_rule
 from unrolled.training.streams import stream
+from unrolled.training.summaries import readable
 from unrolled.training.workplace import Workplace
 from unrolled.version import __version__
 
@@ -47,6 +50,7 @@ class Job:
         task: of the spec.
         model: on its device; it is trained in place.
         workplace: entered whenever a method is called that takes steps or looks.
+        processes: those that train it together; they call the same methods at the same steps.
 
     Attributes:
         step: steps taken.
@@ -57,17 +61,19 @@ class Job:
         has_news: an evaluation, a sample or the end has come since `clear_news`.
     """
 
-    def __init__(self, spec: RunSpec, task: Question, model: nn.Module, workplace: Workplace) -> None:
+    def __init__(
+        self, spec: RunSpec, task: Question, model: nn.Module, workplace: Workplace, processes: Processes
+    ) -> None:
         require_sampling(spec, task, model)
-        self.lesson = build_lesson(spec, task, workplace.device)
+        self.lesson = build_lesson(spec, task, workplace.device, processes)
         self.spec = spec
         self.task = task
         self.model = model.train()
         self.workplace = workplace
+        self.processes = processes
         self.weights = [weight for weight in model.parameters() if weight.requires_grad]
         self.optimiser = build_optimiser(self.weights, spec.training, _undecayed(spec, model))
         self.rule = build_stop_rule(spec.training, task)
-        self.draws = stream(spec.training.seed, "draws")
         self.meter = Meter(spec.training.clip)
         self.best = Best()
         self.test: Evaluation | None = None
@@ -75,7 +81,7 @@ class Job:
         self.stopped: str | None = None
         self.divergence: str | None = None
         self.clear_news()
-        self._here = _surroundings(workplace)
+        self._here = _surroundings(workplace, processes)
         self._elsewhere: list[dict[str, Any]] = []
         self.kept = self._capture()
         self._began = (0, 0.0)
@@ -87,17 +93,19 @@ class Job:
         self.sample: str | None = None
 
     def take_step(self) -> None:
-        """Draw a batch and go down its gradient."""
+        """Take the next batch and go down its gradient."""
         training = self.spec.training
         with self._precision():
-            logits, targets = self.lesson.answer(self.model, self.step, self.draws)
-            loss = cross_entropy(logits, targets)
+            answer = self.lesson.answer(self.model, self.step)
+            loss = cross_entropy(answer.logits, answer.targets, ignore_index=IGNORED, reduction="sum") / answer.asked
+        right = (answer.logits.detach().argmax(-1) == answer.targets).sum() / answer.asked
         self.optimiser.zero_grad()
         torch.autograd.backward(loss)
+        loss, right = self.processes.add(self.weights, torch.stack([loss.detach(), right.to(loss.dtype)])).unbind()
         norm = clip_gradient(self.weights, training.clip)
         set_learning_rate(self.optimiser, learning_rate(training, self.step))
         self.optimiser.step()
-        self.meter.add(loss, (logits.detach().argmax(-1) == targets).float().mean(), norm)
+        self.meter.add(loss, right, norm)
         self.step += 1
 
     def look(self, ledger: Ledger) -> None:
@@ -116,7 +124,7 @@ class Job:
             self._evaluate(ledger)
         if is_last and self.stopped is None:
             self.stopped = "steps"
-        if samples or self.stopped is not None or is_third(self.step, training.steps):
+        if samples or self.stopped is not None or third(self.step, training.steps) is not None:
             self._sample(ledger)
         if keeps or self.stopped is not None:
             self._keep(ledger)
@@ -174,10 +182,13 @@ class Job:
             if self.step % every == 0 or self.stopped is not None:
                 sample = draw_progress_sample(self.model, self.task, generator, self.step)
                 self.sample, self.has_news = sample.start + sample.text, True
-                ledger.sample(vars(sample))
-            if is_third(self.step, self.spec.training.steps) or self.stopped is not None:
+                self._write_sample(ledger, sample)
+            if third(self.step, self.spec.training.steps) is not None or self.stopped is not None:
                 for sample in draw_third_samples(self.model, self.task, generator, self.step):
-                    ledger.sample(vars(sample))
+                    self._write_sample(ledger, sample)
+
+    def _write_sample(self, ledger: Ledger, sample: Sample) -> None:
+        ledger.sample(vars(sample), readable(sample, self.spec.training.steps))
 
     def _keep(self, ledger: Ledger) -> None:
         """Make this moment the one to go back to or to resume from, once it is known to be good."""
@@ -214,8 +225,11 @@ class Job:
         self.model.load_state_dict(self.kept.weights)
 
     def save(self, ledger: Ledger) -> None:
-        """Keep the last whole step, unless the run has ended or has nothing good to go on from."""
-        if self.stopped is None and self.step > 0:
+        """Keep the last whole step, unless the run has ended or has nothing good to go on from.
+
+        Several processes are not at the same step when they are interrupted: the checkpoint before it stands.
+        """
+        if self.stopped is None and self.step > 0 and self.processes.count == 1:
             self.read()
             self._keep(ledger)
 
@@ -223,16 +237,19 @@ class Job:
         position = {
             "step": self.step,
             "seconds": self.workplace.seconds,
+            "lesson": self.lesson.position(),
+            "processes": self.processes.count,
             "meter": self.meter.state(),
             "rule": self.rule.state(),
             "best": self.best.position(),
             "surroundings": [*self._elsewhere, self._here],
         }
-        return capture(self.model, self.optimiser, self.draws, self.workplace, position, self.best.tensors())
+        further = self.best.tensors()
+        return capture(self.model, self.optimiser, self.lesson, self.workplace, self.processes, position, further)
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from that moment."""
-        restore(checkpoint, self.model, self.optimiser, self.draws, self.workplace)
+        restore(checkpoint, self.model, self.optimiser, self.lesson, self.workplace, self.processes)
         self.meter.restore(checkpoint.position["meter"])
         self.rule.restore(checkpoint.position["rule"])
         self.best.restore(checkpoint.tensors, checkpoint.position.get("best"))
@@ -282,6 +299,7 @@ class Job:
             "steps_per_second": round(progress.steps_per_second, 3),
             **self._here,
             "earlier_surroundings": self._elsewhere,
+            **_vocabulary(self.task),
         }
 
 
@@ -303,12 +321,20 @@ def _undecayed(spec: RunSpec, model: nn.Module) -> list[nn.Parameter]:
     return [weight for weight in model.parameters() if id(weight) not in first]
 
 
-def _surroundings(workplace: Workplace) -> dict[str, Any]:
+def _vocabulary(task: Question) -> dict[str, str]:
+    """The characters a text's model knows: with them it writes on where the text itself is not at hand."""
+    if isinstance(task, NextCharacter) and type(task.corpus.vocabulary) is Vocabulary:
+        return {"vocabulary": "".join(task.corpus.vocabulary)}
+    return {}
+
+
+def _surroundings(workplace: Workplace, processes: Processes) -> dict[str, Any]:
     """What the last bits of a result depend on: a run that was resumed in others is not repeated bit for bit."""
     path = recurrent.path()
     return {
         "device": str(workplace.device),
         "threads": torch.get_num_threads(),
+        "processes": processes.count,
         "kernel": {"name": path.name, "reason": path.reason},
         "versions": {"unrolled": __version__, "torch": torch.__version__, "python": platform.python_version()},
     }

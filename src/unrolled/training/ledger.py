@@ -21,6 +21,7 @@ from unrolled.record import (
     SAMPLES,
     SPEC,
     STATE,
+    SUMMARIES,
     WEIGHTS,
     Run,
     open_run,
@@ -43,8 +44,8 @@ class Ledger(ABC):
         """Add a line to the metrics."""
 
     @abstractmethod
-    def sample(self, line: Mapping[str, Any]) -> None:
-        """Add a line to the samples."""
+    def sample(self, line: Mapping[str, Any], readable: str) -> None:
+        """Add a line to the samples, and to their summaries what people read of it."""
 
     @abstractmethod
     def save(self, checkpoint: Checkpoint) -> None:
@@ -66,7 +67,7 @@ class NoLedger(Ledger):
     def metrics(self, line: Mapping[str, Any]) -> None:
         """Nothing."""
 
-    def sample(self, line: Mapping[str, Any]) -> None:
+    def sample(self, line: Mapping[str, Any], readable: str) -> None:
         """Nothing."""
 
     def save(self, checkpoint: Checkpoint) -> None:
@@ -107,6 +108,7 @@ class DiskLedger(Ledger):
             self.resumed, lengths = self._read_state()
             self._metrics = stack.enter_context(_Lines(path / METRICS, lengths.get(METRICS, 0)))
             self._samples = stack.enter_context(_Lines(path / SAMPLES, lengths.get(SAMPLES, 0)))
+            self._summaries = stack.enter_context(_Lines(path / SUMMARIES, lengths.get(SUMMARIES, 0)))
             self._stack = stack.pop_all()
 
     def _read_state(self) -> tuple[Checkpoint | None, dict[str, int]]:
@@ -126,15 +128,20 @@ class DiskLedger(Ledger):
 
     def metrics(self, line: Mapping[str, Any]) -> None:
         """Append to ``metrics.jsonl``."""
-        self._metrics.append(line)
+        self._metrics.append(json.dumps(line, allow_nan=False, ensure_ascii=False))
 
-    def sample(self, line: Mapping[str, Any]) -> None:
-        """Append to ``samples.jsonl``."""
-        self._samples.append(line)
+    def sample(self, line: Mapping[str, Any], readable: str) -> None:
+        """Append to ``samples.jsonl`` and ``summaries.txt``."""
+        self._samples.append(json.dumps(line, allow_nan=False, ensure_ascii=False))
+        self._summaries.append(readable)
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Replace ``state.safetensors``, after what it counts on is safely on disk."""
-        lengths = {METRICS: self._metrics.settled_length(), SAMPLES: self._samples.settled_length()}
+        lengths = {
+            METRICS: self._metrics.settled_length(),
+            SAMPLES: self._samples.settled_length(),
+            SUMMARIES: self._summaries.settled_length(),
+        }
         content = {"run": self._head, "position": checkpoint.position, "lengths": lengths}
         write_whole(self.path / STATE, tensor_bytes(checkpoint.tensors, content))
 
@@ -142,6 +149,7 @@ class DiskLedger(Ledger):
         """Replace ``weights.safetensors``, and write ``result.json`` last."""
         self._metrics.settled_length()
         self._samples.settled_length()
+        self._summaries.settled_length()
         write_whole(self.path / WEIGHTS, tensor_bytes(weights.weights))
         written = json.dumps({**self._head, **result}, indent=1, allow_nan=False, ensure_ascii=False)
         write_whole(self.path / RESULT, written + "\n")
@@ -154,7 +162,7 @@ class DiskLedger(Ledger):
 
 @final
 class _Lines:
-    """A ``.jsonl`` file that is appended to a whole line at a time."""
+    """A file that is appended to a whole line at a time."""
 
     def __init__(self, path: Path, length: int) -> None:
         self._path = path
@@ -167,8 +175,8 @@ class _Lines:
             self._file.truncate(length)
         self._file.seek(length)
 
-    def append(self, line: Mapping[str, Any]) -> None:
-        written = memoryview(json.dumps(line, allow_nan=False, ensure_ascii=False).encode() + b"\n")
+    def append(self, line: str) -> None:
+        written = memoryview(line.encode("utf-8", "surrogatepass") + b"\n")
         with storing(self._path):
             while written:
                 written = written[self._file.write(written) :]

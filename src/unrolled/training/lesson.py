@@ -6,31 +6,50 @@ The loop knows nothing of sequences or graphs; a lesson knows nothing of steps t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, final
 
 import torch
 from torch import Generator, Tensor, nn
 
-from unrolled.analysis.evaluation import Evaluation, answers, evaluate
+from unrolled.analysis.evaluation import Evaluation, evaluate
 from unrolled.analysis.node_evaluation import evaluate_batch, node_answers
-from unrolled.data import NextCharacter, NodeClassification, Question, Task, check_full_batch
+from unrolled.data import IGNORED, NextCharacter, NodeClassification, Question, Task, check_full_batch
+from unrolled.errors import SpecError
 from unrolled.spec import RunSpec
+from unrolled.training.feed import build_feed
+from unrolled.training.processes import Processes
 from unrolled.training.streams import stream
 
-__all__ = ["Lesson", "NodeLesson", "SequenceLesson", "build_lesson"]
+__all__ = ["Answer", "Lesson", "NodeLesson", "SequenceLesson", "build_lesson"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What a network says to a process's share of a training batch.
+
+    Attributes:
+        logits: ``[n, K]``.
+        targets: ``[n]``, the right answers; `IGNORED` where nothing is asked.
+        asked: how many answers the whole batch asks for, of all processes.
+    """
+
+    logits: Tensor
+    targets: Tensor
+    asked: int
 
 
 class Lesson(ABC):
-    """Teaches one network; the same step and state of the draws give the same batch."""
+    """Teaches one network; the same step and what is kept between two give the same batch."""
 
     @abstractmethod
-    def answer(self, model: nn.Module, step: int, draws: Generator) -> tuple[Tensor, Tensor]:
-        """Logits ``[n, K]`` on the training batch of ``step``, and the right answers ``[n]``.
+    def answer(self, model: nn.Module, step: int) -> Answer:
+        """What the model says to the training batch of ``step``, which is taken.
 
         Args:
             model: in training mode.
             step: steps taken before.
-            draws: advanced by what is drawn.
         """
 
     @abstractmethod
@@ -41,6 +60,18 @@ class Lesson(ABC):
     def test(self, model: nn.Module) -> Evaluation | None:
         """On data that nothing looks at before the end; None where `evaluate` draws such data every time."""
 
+    @abstractmethod
+    def tensors(self) -> dict[str, Tensor]:
+        """What is kept between two steps, for a checkpoint; all processes call this together."""
+
+    @abstractmethod
+    def position(self) -> dict[str, Any]:
+        """Where the next batch is, as JSON."""
+
+    @abstractmethod
+    def restore(self, tensors: Mapping[str, Tensor], position: Mapping[str, Any]) -> None:
+        """Go on from what `tensors` and `position` gave."""
+
 
 @final
 class SequenceLesson(Lesson):
@@ -50,18 +81,21 @@ class SequenceLesson(Lesson):
         TextError: too little text, which is said now and not at the first evaluation.
     """
 
-    def __init__(self, spec: RunSpec, task: Task, device: torch.device) -> None:
+    def __init__(self, spec: RunSpec, task: Task, device: torch.device, processes: Processes) -> None:
         if isinstance(task, NextCharacter):
-            task.held_out_windows()
+            task.require_held_out()
+        self._feed = build_feed(spec, task, processes)
+        self._rows = processes.rows(spec.training.batch)
         self._task = task
         self._training = spec.training
         self._device = device
 
-    def answer(self, model: nn.Module, step: int, draws: Generator) -> tuple[Tensor, Tensor]:
-        """On the next draw."""
-        batch = self._task.sample(self._training.batch, draws)
-        logits = answers(model, batch.inputs.to(self._device)).flatten(0, -2)
-        return logits, batch.targets.to(self._device).flatten()
+    def answer(self, model: nn.Module, step: int) -> Answer:
+        """On this process's rows of what the feed gives next."""
+        whole = self._feed.next()
+        batch = whole.rows(self._rows)
+        logits = self._feed.answer(model, batch, self._device).flatten(0, -2)
+        return Answer(logits, batch.targets.to(self._device).flatten(), int((whole.targets != IGNORED).sum()))
 
     def evaluate(self, model: nn.Module, step: int) -> Evaluation:
         """On fresh sequences, other ones at every step, or on the held-out text."""
@@ -71,6 +105,18 @@ class SequenceLesson(Lesson):
         """None."""
         return None
 
+    def tensors(self) -> dict[str, Tensor]:
+        """The feed's."""
+        return self._feed.tensors()
+
+    def position(self) -> dict[str, Any]:
+        """The feed's."""
+        return self._feed.position()
+
+    def restore(self, tensors: Mapping[str, Tensor], position: Mapping[str, Any]) -> None:
+        """The feed goes on from there."""
+        self._feed.restore(tensors, position)
+
 
 @final
 class NodeLesson(Lesson):
@@ -78,9 +124,13 @@ class NodeLesson(Lesson):
 
     Raises:
         InputError: a step on the whole graph needs more memory than there is.
+        SpecError: several processes, which share no graph.
     """
 
-    def __init__(self, spec: RunSpec, task: NodeClassification, device: torch.device) -> None:
+    def __init__(self, spec: RunSpec, task: NodeClassification, device: torch.device, processes: Processes) -> None:
+        if processes.count > 1:
+            raise SpecError(f"{processes.count} processes share no graph: train nodes without torchrun")
+        self._draws = stream(spec.training.seed, "draws")
         model = spec.on_graph
         self._task = task
         self._training = spec.training
@@ -96,15 +146,15 @@ class NodeLesson(Lesson):
         self._test = task.whole("test").to(*self._place)
         self._whole = task.batch(1, self._order, 0, Generator()).to(*self._place) if task.batching == "full" else None
 
-    def answer(self, model: nn.Module, step: int, draws: Generator) -> tuple[Tensor, Tensor]:
+    def answer(self, model: nn.Module, step: int) -> Answer:
         """On the training nodes of the step."""
         batch = self._whole
         if batch is None:
             epoch, place = divmod(step, self._per_epoch)
             if epoch != self._epoch:
                 self._epoch, self._order = epoch, self._task.order(stream(self._training.seed, "order", epoch))
-            batch = self._task.batch(self._training.batch, self._order, place, draws).to(*self._place)
-        return node_answers(model, batch), batch.targets
+            batch = self._task.batch(self._training.batch, self._order, place, self._draws).to(*self._place)
+        return Answer(node_answers(model, batch), batch.targets, len(batch.targets))
 
     def evaluate(self, model: nn.Module, step: int) -> Evaluation:
         """On the validation nodes."""
@@ -114,10 +164,22 @@ class NodeLesson(Lesson):
         """On the test nodes."""
         return evaluate_batch(model, self._test)
 
+    def tensors(self) -> dict[str, Tensor]:
+        """The state of the draws."""
+        return {"draws": self._draws.get_state()}
 
-def build_lesson(spec: RunSpec, task: Question, device: torch.device) -> Lesson:
+    def position(self) -> dict[str, Any]:
+        """Nothing: the number of the step says it."""
+        return {}
+
+    def restore(self, tensors: Mapping[str, Tensor], position: Mapping[str, Any]) -> None:
+        """Draw on from there."""
+        self._draws.set_state(tensors["draws"])
+
+
+def build_lesson(spec: RunSpec, task: Question, device: torch.device, processes: Processes) -> Lesson:
     """The lesson of a spec."""
     if isinstance(task, NodeClassification):
-        return NodeLesson(spec, task, device)
+        return NodeLesson(spec, task, device, processes)
     assert isinstance(task, Task)
-    return SequenceLesson(spec, task, device)
+    return SequenceLesson(spec, task, device, processes)

@@ -15,6 +15,7 @@ from unrolled.record import Run
 from unrolled.spec import RunSpec, build_network, build_task, resolve
 from unrolled.training.job import Job
 from unrolled.training.ledger import Ledger, NoLedger, open_ledger, require_name
+from unrolled.training.processes import join_processes
 from unrolled.training.progress import Progress
 from unrolled.training.streams import stream
 from unrolled.training.workplace import Workplace, choose_device
@@ -39,6 +40,9 @@ def train(
     and a process that is killed leaves the last one written. Resumed, on the same machine with the same number of
     threads, it ends with the weights, bit for bit, and the metrics that it would have ended with.
 
+    Under torchrun its processes share every batch, and the first of them writes the run; interrupted, they leave the
+    last checkpoint that was due.
+
     The last value has ``stopped`` set, and carries the ``model`` and, where it was written, the ``run``.
 
     Args:
@@ -60,22 +64,29 @@ def train(
         require_name(name)
     task = build_task(spec)
     spec = resolve(spec, task)
-    workplace = Workplace(choose_device(spec.training.device), spec.training.seed)
+    device = choose_device(spec.training.device)
+    processes = join_processes(device, spec.training.batch)
+    workplace = Workplace(device, spec.training.seed, processes.rank)
     with workplace:
         weights = stream(spec.training.seed, "weights")
         network = build_network(spec, task, weights) if model is None else model
         network.to(workplace.device, torch.float64 if spec.training.precision == "float64" else None)
-        job = Job(spec, task, network, workplace)
+        job = Job(spec, task, network, workplace, processes)
 
     ledger: Ledger = NoLedger()
     checkpoint = None
-    if name is not None:
+    done = None
+    if name is not None and processes.rank == 0:
         opened = open_ledger(Path(runs) / name, spec, resume=resume, given_model=model is not None)
         if isinstance(opened, Run):
-            yield Progress.of(opened)
-            _raise_if_diverged(opened)
-            return
-        ledger, checkpoint = opened, opened.resumed
+            done = opened
+        else:
+            ledger, checkpoint = opened, opened.resumed
+    done, checkpoint = processes.shared((done, checkpoint))
+    if done is not None:
+        yield Progress.of(done)
+        _raise_if_diverged(done)
+        return
 
     try:
         if checkpoint is not None:

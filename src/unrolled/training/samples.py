@@ -12,7 +12,7 @@ from unrolled.errors import UserCodeError
 from unrolled.generation.sampling import Sample, draw_samples
 from unrolled.spec import RunSpec
 
-__all__ = ["draw_progress_sample", "draw_third_samples", "is_third", "require_sampling"]
+__all__ = ["draw_progress_sample", "draw_third_samples", "first_characters", "require_sampling", "third"]
 
 PROGRESS_LENGTH = 30
 """A random first character, then so many greedy ones."""
@@ -20,7 +20,8 @@ PROGRESS_LENGTH = 30
 THIRD_COUNT = 5
 THIRD_LENGTHS = (30, 40, 60)
 THIRD_TEMPERATURES = (None, 0.5, 1.0, 2.0)
-"""Samples at 1/3, 2/3 and 3/3 of training: so many of each length at each temperature (None: greedy)."""
+"""Samples at 1/3, 2/3 and 3/3 of training: from so many first characters each length at each temperature (None:
+greedy)."""
 
 
 def require_sampling(spec: RunSpec, task: Question, model: torch.nn.Module) -> None:
@@ -39,9 +40,20 @@ def require_sampling(spec: RunSpec, task: Question, model: torch.nn.Module) -> N
         )
 
 
-def is_third(step: int, steps: int) -> bool:
-    """Whether ``step`` ends a third of ``steps``."""
-    return step in {math.ceil(steps * part / 3) for part in (1, 2, 3)}
+def third(step: int, steps: int) -> int | None:
+    """Which third of ``steps`` ends at ``step``, 1 to 3; None where none does."""
+    return {math.ceil(steps * part / 3): part for part in (1, 2, 3)}.get(step)
+
+
+def first_characters(task: NextCharacter) -> list[str]:
+    """What the samples of the thirds begin with, the same at each so that they can be compared.
+
+    The commonest capital letters of the training text; a text that has fewer goes on with its commonest characters.
+    """
+    counts = task.corpus.counts()
+    order = [task.corpus.vocabulary[code] for code in counts.argsort(descending=True, stable=True).tolist()]
+    capitals = [character for character in order if character.isupper() and character.isascii()]
+    return list(dict.fromkeys([*capitals, *order]))[:THIRD_COUNT]
 
 
 def draw_progress_sample(model: Any, task: NextCharacter, generator: torch.Generator, step: int) -> Sample:
@@ -59,7 +71,8 @@ def draw_progress_sample(model: Any, task: NextCharacter, generator: torch.Gener
 
 
 def draw_third_samples(model: Any, task: NextCharacter, generator: torch.Generator, step: int) -> list[Sample]:
-    """The course's set: every length at every temperature, five times from random first characters."""
+    """The course's set: every length at every temperature, from each of the first characters."""
+    starts = first_characters(task)
     return [
         sample
         for length in THIRD_LENGTHS
@@ -67,7 +80,7 @@ def draw_third_samples(model: Any, task: NextCharacter, generator: torch.Generat
         for sample in draw_samples(
             model,
             task.corpus.vocabulary,
-            [""] * THIRD_COUNT,
+            starts,
             length=length,
             temperature=temperature,
             generator=generator,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import multiprocessing
 import os
 import signal
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import Literal, final
 import torch
 
 from unrolled.errors import UnrolledError
-from unrolled.record import Run, list_runs, open_run
+from unrolled.record import FAILURE, Run, list_runs, open_run, write_whole
 from unrolled.spec import RunSpec, build_task, is_user_cell, resolve
 from unrolled.training.loop import train
 from unrolled.training.progress import Progress
@@ -49,7 +51,12 @@ def run_name(spec: RunSpec) -> str:
 
 
 def run_all(
-    specs: Sequence[RunSpec], *, runs: Path | str = "runs", workers: int = 2, threads: int = 1
+    specs: Sequence[RunSpec],
+    *,
+    runs: Path | str = "runs",
+    workers: int = 2,
+    threads: int = 1,
+    retry: bool = True,
 ) -> Generator[tuple[RunSpec, Progress | Run | Failure], None, None]:
     """Train every spec, several at once; what is done already is not done again, what was begun is resumed.
 
@@ -64,6 +71,7 @@ def run_all(
         runs: the folder of runs; any run there of the same identity counts as done.
         workers: processes.
         threads: of each.
+        retry: try again what failed earlier; if not, that counts as failed still.
     """
     root = Path(runs)
     waiting: dict[str, _Work] = {}
@@ -73,6 +81,9 @@ def run_all(
         identity = run.spec.identity()
         if run.result is not None and not run.result.get("given_model") and identity in waiting:
             yield from ((spec, run) for spec in waiting.pop(identity).asked)
+        elif run.failure is not None and not retry and identity in waiting:
+            failure = Failure(UnrolledError(run.failure), run)
+            yield from ((spec, failure) for spec in waiting.pop(identity).asked)
     if waiting:
         yield from _train_all(list(waiting.values()), root, min(workers, len(waiting)), threads)
 
@@ -131,9 +142,13 @@ def _tell(kind: str, content: Progress | UnrolledError | None, path: Path) -> Pr
         return content
     try:
         run = open_run(path)
+        if content is None or run.result is not None:
+            return run
+        note = {"error": str(content), "at": datetime.now(UTC).isoformat(timespec="seconds")}
+        write_whole(path / FAILURE, json.dumps(note, ensure_ascii=False) + "\n")
     except UnrolledError as error:
         return Failure(content or error, None)
-    return run if content is None or run.result is not None else Failure(content, run)
+    return Failure(content, run)
 
 
 @final
@@ -215,6 +230,8 @@ def _serve(line: Connection, threads: int) -> None:
 
 def _train_one(line: Connection, spec: RunSpec, name: str, root: Path) -> _Message:
     try:
+        with contextlib.suppress(OSError):
+            (root / name / FAILURE).unlink()
         with contextlib.closing(train(spec, name=name, runs=root, resume=True)) as steps:
             for progress in steps:
                 if progress.stopped is None:

@@ -50,11 +50,12 @@ class Workplace:
     Args:
         device: where the network is.
         seed: of the run.
+        rank: which of the run's processes this is; each drops out its own.
     """
 
-    def __init__(self, device: torch.device, seed: int) -> None:
+    def __init__(self, device: torch.device, seed: int, rank: int = 0) -> None:
         self.device = device
-        fresh = derived_seed(seed, "dropout")
+        fresh = derived_seed(seed, "dropout", rank)
         self._random = {
             place: torch.Generator(place).manual_seed(fresh).get_state() for place in {"cpu": 0, str(device): 0}
         }

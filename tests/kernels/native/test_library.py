@@ -17,7 +17,7 @@ from unrolled.kernels.native.library import Call, Library
 from unrolled.kernels.native.loader import load
 
 BOUND = 3e-6
-"""torch's own float32 loop, measured in the same way, stays below 1.2e-6; one long chain of sums costs the rest."""
+"""torch's own float32 loop, measured in the same way, stays below 1.2e-6 on the shapes of `OPTIONS`."""
 OPTIONS = [
     {},
     {"lengths": True},
@@ -75,6 +75,7 @@ def test_any_shape_and_options(trial: Trial) -> None:
 
 
 @pytest.mark.conformance
+@pytest.mark.timeout(1500)
 @settings(max_examples=10_000, deadline=None)
 @given(trial=trials())
 def test_ten_thousand_shapes_and_options(trial: Trial) -> None:

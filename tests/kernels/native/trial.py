@@ -39,7 +39,7 @@ Random shapes, which may have one unit and one row, take the order of the terms,
 
 @dataclass(frozen=True)
 class Trial:
-    """A call's shape and options; `seed` draws its numbers."""
+    """A call's shape and options; `seed` draws its numbers, which `dtype` can hold."""
 
     cell: str
     T: int = 5
@@ -54,6 +54,7 @@ class Trial:
     final: bool = True
     threads: int = 2
     seed: int = 0
+    dtype: torch.dtype = torch.float32
 
 
 class Torch:
@@ -79,7 +80,7 @@ def errors(library: Library | Torch, trial: Trial, floor: float = FLOOR) -> dict
     cell, T, B, I, H = CELLS[trial.cell], trial.T, trial.B, trial.I, trial.H
 
     def normal(*shape: int, scale: float = 0.5) -> Tensor:
-        return (torch.randn(*shape, generator=draw) * scale).double().requires_grad_()
+        return (torch.randn(*shape, generator=draw) * scale).to(trial.dtype).double().requires_grad_()
 
     blocks, recurrent = len(cell.input_blocks), len(cell.recurrent_blocks)
     weights = Weights(
@@ -95,7 +96,7 @@ def errors(library: Library | Torch, trial: Trial, floor: float = FLOOR) -> dict
     lengths = torch.randint(T + 1, (B,), generator=draw) if trial.lengths else None
 
     there = unroll(cell, x, cell.state(*state), weights, lengths=lengths, reverse=trial.reverse)
-    grad_output = torch.randn(T, B, H, generator=draw)
+    grad_output = torch.randn(T, B, H, generator=draw).to(trial.dtype).float()
     grad_state = [torch.randn(B, H, generator=draw) if trial.final else None for _ in state]
     loss = (there.output * grad_output).sum()
     for final, grad in zip(there.state, grad_state, strict=True):

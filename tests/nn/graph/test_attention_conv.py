@@ -241,6 +241,7 @@ def test_what_does_not_fit_is_said(kind):
             "no fill_value 'men'; did you mean 'mean'",
             lambda: kind(2, 2, edge_dim=1, fill_value="men")(x, edges, torch.ones(2, 1)),
         ),
+        (InputError, "dropout=1.5: the share", lambda: kind(2, 2, dropout=1.5)),
         (InputError, "heads=0", lambda: kind(2, 2, heads=0)),
         (InputError, "one whole number", lambda: kind((2, 2), 2)),
         (InputError, "edge 1 is 1→2, but nodes are numbered 0…1", lambda: kind(2, 2)(x[:2], edges)),

@@ -11,13 +11,14 @@ import warnings
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from unrolled.kernels.implementation import Gradients, Implementation, Inputs, Result
-from unrolled.kernels.native.library import KINDS, Call, Library
-from unrolled.kernels.native.loader import NativeUnavailable, load, variants
+from unrolled.kernels.native.library import KINDS, OBSERVED, Call, Library
+from unrolled.kernels.native.loader import NativeUnavailable, halves, load, load_half, variants
 from unrolled.kernels.reference.cell import Cell
 
-__all__ = ["NativeUnavailable", "describe", "faster", "implementation", "load"]
+__all__ = ["NativeUnavailable", "describe", "faster", "implementation", "load", "loaded"]
 
 
 def implementation(cell: Cell, inputs: Inputs, asked: str) -> Implementation | None:
@@ -27,12 +28,24 @@ def implementation(cell: Cell, inputs: Inputs, asked: str) -> Implementation | N
     """
     if cell.name not in KINDS or not _readable(inputs) or not (asked or faster(inputs)):
         return None
+    if inputs.weights.W_hh.dtype != torch.bfloat16:
+        found = loaded(asked)
+        return None if found is None or cell.name not in found.knows else _implementation(cell.name, found)
     try:
-        library = load(asked)
+        half = load_half(asked)
+    except NativeUnavailable:
+        return None
+    fits = cell.name in half.knows and inputs.weights.W_hh.shape[1] % 2 == 0
+    return _half_implementation(cell.name, half) if fits else None
+
+
+def loaded(asked: str = "") -> Library | None:
+    """The library that UNROLLED_KERNELS asks for (empty: the best); None, said once, where there is none."""
+    try:
+        return load(asked)
     except NativeUnavailable as reason:
         _warn_once(str(reason))
         return None
-    return _implementation(cell.name, library)
 
 
 def faster(inputs: Inputs) -> bool:
@@ -65,18 +78,21 @@ def describe() -> str | None:
         library = load()
     except NativeUnavailable:
         return None
-    return f"{library.file.name} in float32, of {', '.join(variants())}"
+    half = f", {halves()[0]} in bfloat16" if halves() else ""
+    return f"{library.file.name} in float32, of {', '.join(variants())}{half}"
 
 
 def _readable(inputs: Inputs) -> bool:
-    """Whether there is plain float32 memory behind every tensor, and something in it."""
+    """Whether there is plain memory of one dtype of ours behind every tensor, and something in it."""
     given = [t for t in (*inputs.state, *inputs.weights) if t is not None]
     floats = given if inputs.x.dim() == 2 else [inputs.x, *given]
     plain = all(t.device.type == "cpu" and type(t) in _PLAIN for t in [inputs.x, *given])
-    return plain and all(t.dtype == torch.float32 for t in floats) and inputs.x.numel() > 0
+    dtype = inputs.weights.W_hh.dtype
+    return plain and dtype in _DTYPES and all(t.dtype == dtype for t in floats) and inputs.x.numel() > 0
 
 
 _PLAIN = (Tensor, torch.nn.Parameter)
+_DTYPES = (torch.float32, torch.bfloat16)
 
 
 @functools.cache
@@ -91,6 +107,11 @@ def _implementation(name: str, library: Library) -> Implementation:
         saved = () if done.saved is None else (done.output.detach(), done.saved)
         return Result(done.output, done.state, saved)
 
+    def observe(inputs: Inputs) -> tuple[Result, tuple[Tensor, ...]]:
+        done = library.forward(_call(name, inputs), keep=inputs.train, observe=True)
+        saved = () if done.saved is None else (done.output.detach(), done.saved)
+        return Result(done.output, done.state, saved), done.observed
+
     def backward(
         inputs: Inputs,
         saved: tuple[Tensor, ...],
@@ -104,7 +125,49 @@ def _implementation(name: str, library: Library) -> Implementation:
         )
         return Gradients(done.x, done.state, done.weights)
 
-    return Implementation(f"native {library.file.stem.rpartition('-')[2]}", forward, backward, reads_tokens=True)
+    variant = library.file.stem.rpartition("-")[2]
+    return Implementation(f"native {variant}", forward, backward, observe, OBSERVED[name], reads_tokens=True)
+
+
+@functools.cache
+def _half_implementation(name: str, library: Library) -> Implementation:
+    """In bfloat16: sequences and h as they come, weights and memories in float32, where all sums are taken too."""
+
+    def call(inputs: Inputs) -> Call:
+        hidden, *memory = inputs.state
+        W_ih, *others = (None if w is None else w.float() for w in inputs.weights)
+        x = inputs.x
+        assert W_ih is not None
+        if x.dim() == 3 and x.shape[2] % 2:
+            x, W_ih = pad(x, (0, 1)), pad(W_ih, (0, 1))
+        state = (hidden, *(None if c is None else c.float() for c in memory))
+        return Call(name, x, state, (W_ih, *others), inputs.lengths, inputs.reverse)
+
+    def forward(inputs: Inputs) -> Result:
+        done = library.forward(call(inputs), keep=inputs.train)
+        saved = () if done.saved is None else (done.output.detach(), done.saved)
+        return Result(done.output, tuple(s.to(library.dtype) for s in done.state), saved)
+
+    def backward(
+        inputs: Inputs,
+        saved: tuple[Tensor, ...],
+        grad_output: Tensor | None,
+        grad_state: tuple[Tensor | None, ...],
+        want_x: bool,
+    ) -> Gradients:
+        output, kept = saved
+        done = library.backward(
+            call(inputs), output, kept, grad_output, grad_state, want_x=want_x, want_state=_given(inputs)
+        )
+        I = inputs.weights.W_ih.shape[1]  # noqa: E741
+        W_ih, *others = done.weights
+        assert W_ih is not None
+        x = None if done.x is None else done.x[:, :, :I]
+        weights = (None if w is None else w.to(library.dtype) for w in (W_ih[:, :I], *others))
+        return Gradients(x, tuple(None if s is None else s.to(library.dtype) for s in done.state), tuple(weights))
+
+    variant = library.file.stem.rpartition("-")[2]
+    return Implementation(f"native {variant}", forward, backward, reads_tokens=True)
 
 
 def _given(inputs: Inputs) -> bool:

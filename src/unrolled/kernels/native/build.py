@@ -57,7 +57,18 @@ class Target:
     tag: str
 
 
-X86 = {"v2": "x86_64_v2", "v3": "x86_64_v3", "v4": "x86_64_v4"}
+X86 = {
+    "v2": "x86_64_v2",
+    "v3": "x86_64_v3",
+    "v4": "x86_64_v4",
+    "bf16": "x86_64_v4+avx512bf16",
+    "amx": "x86_64_v4+avx512bf16+amx_tile+amx_bf16",
+}
+DEFINES = {"bf16": ("-DUNROLLED_BF16",), "amx": ("-DUNROLLED_BF16", "-DUNROLLED_AMX")}
+OF_FLOATS = ("attention_", "graph_", "writer")
+"""How the sources begin that have no place in the libraries of bfloat16: they turn it into floats themselves."""
+
+"""The variants for bfloat16: the same sources with another element; see src/element.h."""
 
 TARGETS = {
     "linux-x86_64": Target("x86_64-linux-gnu.2.17", X86, ".so", "manylinux_2_17_x86_64.manylinux2014_x86_64"),
@@ -138,10 +149,11 @@ def _stamp(target: str) -> str:
 def _compile(name: str, variant: str, folder: Path) -> Path:
     target = TARGETS[name]
     file = folder / library_name(variant, target.suffix)
-    sources = sorted(str(source) for source in SOURCES.glob("*.c"))
+    left_out = OF_FLOATS if variant in DEFINES else ()
+    sources = sorted(str(source) for source in SOURCES.glob("*.c") if not source.name.startswith(left_out))
     with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:  # linkers leave more than the library
         made = Path(scratch) / file.name
-        command = [*_compiler(name, variant), *FLAGS, *sources, "-o", str(made)]
+        command = [*_compiler(name, variant), *FLAGS, *DEFINES.get(variant, ()), *sources, "-o", str(made)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         except (OSError, subprocess.SubprocessError) as error:
@@ -160,7 +172,9 @@ def _compiler(name: str, variant: str) -> list[str]:
     own = os.environ.get("CC") or shutil.which("cc") or shutil.which("clang") or shutil.which("gcc")
     if not own or name != host_target():
         raise BuildFailed(f"no compiler for {name}: neither the package ziglang nor a cc of this machine's")
-    return [own, f"-march=x86-64-{variant}"] if variant in X86 else [own]
+    level, *extensions = X86[variant].removeprefix("x86_64_").split("+") if variant in X86 else [""]
+    options = [f"-m{extension.replace('_', '-')}" for extension in extensions]
+    return [own, f"-march=x86-64-{level}", *options] if level else [own]
 
 
 def _has_zig() -> bool:

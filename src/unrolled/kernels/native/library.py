@@ -15,9 +15,9 @@ from torch import Tensor
 
 from unrolled.kernels.native.memory import Memory
 
-__all__ = ["INTERFACE", "KINDS", "Call", "Forward", "Gradients", "Library"]
+__all__ = ["INTERFACE", "KINDS", "OBSERVED", "Call", "Forward", "Gradients", "Library"]
 
-INTERFACE = 1
+INTERFACE = 4
 """The number of `struct layer` in src/layer.h that this file mirrors."""
 
 KINDS = {
@@ -32,14 +32,28 @@ KINDS = {
 """The reference cells' names, numbered as `enum cell_kind` numbers them."""
 
 
+_LSTM = ("input_gate", "forget_gate", "candidate", "output_gate", "memory")
+OBSERVED = {
+    "rnn-tanh": (),
+    "rnn-relu": (),
+    "gru": ("candidate", "reset_gate", "update_gate"),
+    "gru-reset-before": ("candidate", "reset_gate", "update_gate"),
+    "lstm": _LSTM,
+    "peephole": _LSTM,
+    "full-peephole": ("candidate", "input_gate", "forget_gate", "output_gate", "memory"),
+}
+"""What each shows beside its output, in the order of the slots that src/ gives its gates."""
+
+
 class Call(NamedTuple):
     """One layer in one direction: what goes in.
 
     Attributes:
-        cell: a key of `KINDS`.
-        x: float32 [T,B,I], its last axis contiguous; or int64 tokens [T,B], which stand for rows of the identity.
-        state: [B,H] each, hidden first; None stands for zeros.
-        weights: W_ih, W_hh, b_ih, b_hh, p as in `reference.cell.Weights`.
+        cell: a key of `KINDS` that the library `knows`.
+        x: [T,B,I] of the library's dtype, its last axis contiguous; or int64 tokens [T,B], which stand for rows of the
+            identity. In bfloat16, I (but for tokens) and H are even.
+        state: [B,H] each, hidden first, which has the library's dtype, the memory float32; None stands for zeros.
+        weights: W_ih, W_hh, b_ih, b_hh, p as in `reference.cell.Weights`, float32.
         lengths: int64 [B] in 0..T, or None.
         reverse: from each row's last step to its first.
     """
@@ -53,11 +67,12 @@ class Call(NamedTuple):
 
 
 class Forward(NamedTuple):
-    """What comes out: output [T,B,H], the final state [B,H] each, and what backward needs of it (None if not kept)."""
+    """Output [T,B,H], the final state [B,H] each, what backward needs (None: not kept), what `OBSERVED` names."""
 
     output: Tensor
     state: tuple[Tensor, ...]
     saved: Tensor | None
+    observed: tuple[Tensor, ...] = ()
 
 
 class Gradients(NamedTuple):
@@ -84,7 +99,7 @@ class _Layer(ctypes.Structure):
             for name in (
                 *("lengths", "x", "tokens", "h0", "c0"),
                 *("w_ih", "w_hh", "b_ih", "b_hh", "peephole"),
-                *("out", "h_n", "c_n", "saved"),
+                *("out", "h_n", "c_n", "saved", "observed"),
                 *("grad_out", "grad_h_n", "grad_c_n", "grad_x", "grad_h0", "grad_c0"),
                 *("grad_w_ih", "grad_w_hh", "grad_b_ih", "grad_b_hh", "grad_peephole"),
             )
@@ -94,6 +109,12 @@ class _Layer(ctypes.Structure):
 
 class Library:
     """One variant of the library, loaded.
+
+    Attributes:
+        file: where it lies.
+        lanes: floats in a vector.
+        dtype: of the sequences it reads and writes: float32, or bfloat16 with all sums and weights in float32.
+        knows: the cells it computes, a part of `KINDS`.
 
     Args:
         file: the shared library.
@@ -113,22 +134,43 @@ class Library:
         self._forward = _function(library, "unrolled_forward", ctypes.c_void_p)
         self._backward = _function(library, "unrolled_backward", ctypes.c_void_p)
         self._memory = Memory(library)
+        shown = _function(library, "unrolled_observed", ctypes.c_int64)
+        self.knows = frozenset(name for name, names in OBSERVED.items() if shown(KINDS[name]) == len(names))
+        self.dtype = {4: torch.float32, 2: torch.bfloat16}[_function(library, "unrolled_element_bytes")()]
+        _function(library, "unrolled_use_team", ctypes.c_void_p)(_torch_team())
+        self._library = library
 
-    def forward(self, call: Call, *, keep: bool) -> Forward:
-        """Run the layer; `keep` what `backward` needs."""
+    def call(self, name: str, record: ctypes.Structure) -> int:
+        """Call a function of the graph kernels: it reads `record` and gives a number back."""
+        found: int = _function(self._library, name, ctypes.c_void_p)(ctypes.addressof(record))
+        return found
+
+    def run(self, name: str, record: ctypes.Structure) -> None:
+        """The same for a function that gives 0, or 1 where it got no memory.
+
+        Raises:
+            MemoryError: there is none.
+        """
+        _check(self.call(name, record))
+
+    def forward(self, call: Call, *, keep: bool, observe: bool = False) -> Forward:
+        """Run the layer; `keep` what `backward` needs; `observe` the gates and memories of every step."""
         x, state, weights, lengths = _dense(call)
         T, B, H = x.shape[0], x.shape[1], weights[1].shape[1]  # type: ignore[union-attr]
-        output = x.new_empty((T, B, H), dtype=torch.float32)
-        final = tuple(x.new_empty((B, H), dtype=torch.float32) for _ in state)
+        output = self._memory.tensor(T, B, H, dtype=self.dtype)
+        final = tuple(x.new_empty((B, H), dtype=torch.float32 if i else self.dtype) for i, _ in enumerate(state))
         layer = _describe(call, x, state, weights, lengths, output)
         layer.h_n = final[0].data_ptr()
         layer.c_n = final[1].data_ptr() if len(final) > 1 else None
-        saved = None
+        saved, observed = None, None
+        if observe and OBSERVED[call.cell]:
+            observed = self._memory.tensor(len(OBSERVED[call.cell]), T, B, H)
+            layer.observed = observed.data_ptr()
         if keep:
             saved = self._memory.floats(self._saved_floats(ctypes.addressof(layer)))
             layer.saved = saved.data_ptr()
         _check(self._forward(ctypes.addressof(layer)))
-        return Forward(output, final, saved)
+        return Forward(output, final, saved, () if observed is None else observed.unbind())
 
     def backward(
         self,
@@ -149,12 +191,12 @@ class Library:
             grad_output = _rows_dense(grad_output)
             layer.grad_out = grad_output.data_ptr()
             layer.grad_out_time, layer.grad_out_row = grad_output.stride()[:2]
-        final = tuple(None if g is None else g.contiguous() for g in grad_state)
+        final = tuple(None if g is None else g.float().contiguous() for g in grad_state)
         layer.grad_h_n = _address(final[0])
         layer.grad_c_n = _address(final[1]) if len(final) > 1 else None
-        grad_x = torch.empty(x.shape) if want_x and x.is_floating_point() else None
+        grad_x = self._memory.tensor(*x.shape, dtype=self.dtype) if want_x and x.is_floating_point() else None
         layer.grad_x = _address(grad_x)
-        grads = tuple(output.new_empty(output.shape[1:]) if want_state else None for _ in state)
+        grads = tuple(torch.empty(output.shape[1:]) if want_state else None for _ in state)
         layer.grad_h0 = _address(grads[0])
         layer.grad_c0 = _address(grads[1]) if len(grads) > 1 else None
         grad_weights = tuple(None if w is None else torch.empty_like(w) for w in weights)
@@ -170,6 +212,14 @@ def _function(library: ctypes.CDLL, name: str, *arguments: type) -> ctypes._Name
     function.argtypes = arguments
     function.restype = ctypes.c_int64
     return function
+
+
+def _torch_team() -> int | None:
+    """The address of GOMP_parallel in the OpenMP that torch itself uses; None where it has none."""
+    try:
+        return ctypes.cast(ctypes.CDLL(torch._C.__file__).GOMP_parallel, ctypes.c_void_p).value
+    except (OSError, AttributeError):
+        return None
 
 
 def _check(code: int) -> None:

@@ -10,7 +10,10 @@ from pathlib import Path
 from unrolled.kernels.native import build
 from unrolled.kernels.native.library import Library
 
-__all__ = ["NativeUnavailable", "load", "variants"]
+__all__ = ["NativeUnavailable", "halves", "load", "load_half", "variants"]
+
+HALVES = {"amx": 2, "bf16": 1}
+"""The variants for bfloat16, best first, and the bit of `unrolled_cpu_half` that each needs."""
 
 
 class NativeUnavailable(Exception):
@@ -23,11 +26,23 @@ def load(asked: str = "") -> Library:
     Raises:
         NativeUnavailable: no library was built, this processor cannot run it, or it does not load.
     """
-    there, variant = variants(), asked.removeprefix("native").removeprefix("-")
+    there, variant = variants(), _variant(asked)
     if not there:
         raise NativeUnavailable(_why_not_built())
-    if variant and variant not in there:
+    if variant and variant not in (*there, *HALVES):
         raise NativeUnavailable(f"no variant {variant!r} runs here; there is {', '.join(there)}")
+    return _load(variant if variant in there else there[0])
+
+
+def load_half(asked: str = "") -> Library:
+    """The library for bfloat16: the best for this processor, or the one that `asked` ("native-amx") names.
+
+    Raises:
+        NativeUnavailable: as from `load`; also where `asked` names a variant for float32.
+    """
+    there, variant = halves(), _variant(asked)
+    if not there or (variant and variant not in there):
+        raise NativeUnavailable(f"no variant {variant or 'bf16'!r} for bfloat16 runs here")
     return _load(variant or there[0])
 
 
@@ -39,10 +54,25 @@ def variants() -> tuple[str, ...]:
         return ()
     if "v2" not in built:
         return tuple(reversed(built)) if built[0] == "arm64" else ()
-    level = ctypes.CDLL(str(_file("v2")))["unrolled_cpu_level"]
-    level.restype = ctypes.c_int64
-    top: int = level()
-    return tuple(variant for variant in reversed(built) if int(variant[1:]) <= top)
+    top = _ask_cpu("unrolled_cpu_level")
+    return tuple(v for v in reversed(built) if v not in HALVES and int(v[1:]) <= top)
+
+
+@functools.cache
+def halves() -> tuple[str, ...]:
+    """The same for bfloat16."""
+    if not variants() or not _file("v2").exists():
+        return ()
+    bits = _ask_cpu("unrolled_cpu_half")
+    return tuple(v for v, bit in HALVES.items() if bits & bit and _file(v).exists())
+
+
+def _ask_cpu(question: str) -> int:
+    """Of the variant that every processor runs."""
+    function = ctypes.CDLL(str(_file("v2")))[question]
+    function.restype = ctypes.c_int64
+    answer: int = function()
+    return answer
 
 
 @functools.cache
@@ -51,6 +81,10 @@ def _load(variant: str) -> Library:
         return Library(_file(variant))
     except OSError as error:
         raise NativeUnavailable(f"the library does not load: {error}") from error
+
+
+def _variant(asked: str) -> str:
+    return asked.removeprefix("native").removeprefix("-")
 
 
 def _target() -> build.Target | None:

@@ -1,4 +1,4 @@
-"""Tensors on memory that goes round: what forward keeps is as large at the next step of training.
+"""Tensors on memory that goes round: what one step of training needs is as large at the next.
 
 The C library hands out a block and, when the last tensor on it is gone, gets it back for the next one. Left to
 malloc, large blocks return to the system every time, and their page faults cost more than the arithmetic.
@@ -7,12 +7,16 @@ malloc, large blocks return to the system every time, and their page faults cost
 from __future__ import annotations
 
 import ctypes
+import math
 import weakref
 
 import torch
 from torch import Tensor
 
 __all__ = ["Memory"]
+
+LARGE = 1 << 17
+"""Floats: half a MiB. What is smaller stays with malloc from one step to the next."""
 
 
 class Memory:
@@ -36,3 +40,15 @@ class Memory:
         block = (ctypes.c_float * count).from_address(address)
         weakref.finalize(block, self._give, address).atexit = False
         return torch.frombuffer(block, dtype=torch.float32)
+
+    def tensor(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        """A tensor of this shape, not cleared: from here if it is large, else from torch.
+
+        Raises:
+            MemoryError: there is no memory for it.
+        """
+        count = math.prod(shape)
+        if count < LARGE:
+            return torch.empty(shape, dtype=dtype)
+        floats = self.floats(-(-count * dtype.itemsize // 4))
+        return floats.view(dtype)[:count].view(shape)

@@ -17,7 +17,7 @@ struct backward_scratch {
     float *dh, *dstate;        /* [rows, PANEL] */
     float *carry, *c_initial;  /* [rows, padded] */
     float *dpeephole;          /* [3, padded] */
-    const float **out, **a;    /* [rows] */
+    const element **out, **a;  /* [rows] */
 };
 
 static struct slot_run x_run(const struct cell *cell) { return (struct slot_run){cell->x_first, cell->x_slots, cell->x_gate}; }
@@ -28,17 +28,18 @@ static void lay_out(struct backward *b, struct arena *arena) {
     const struct cell *cell = b->cell;
     const struct layer *layer = b->layer;
     plan_make(&b->plan, layer, kept_slabs(layer->saved), arena);
-    ptrdiff_t rows = b->plan.most_rows, total = b->plan.storage_rows, panels = shape->panels, block = PANEL * LANES;
+    ptrdiff_t rows = b->plan.most_rows, total = b->plan.storage_rows, panels = shape->panels, block = PANEL * LANES / PAIR;
     b->h_weights = TAKE(arena, float, shape->blocks * panels * cell->h_slots * block);
     b->reset_weights = TAKE(arena, float, cell->activate_reset ? shape->blocks * panels * block : 0);
     b->x_weights = TAKE(arena, float, layer->grad_x ? shape->input_blocks * panels * cell->x_slots * block : 0);
     b->peephole = TAKE(arena, float, 3 * shape->padded);
-    b->zeros = TAKE(arena, float, shape->padded);
-    b->dgates = TAKE(arena, float, panels * total * PANEL);
-    b->state_rows = TAKE(arena, const float *, total);
-    b->x_rows = TAKE(arena, const float *, total);
+    b->zeros = TAKE(arena, element, shape->padded);
+    b->dgates = TAKE(arena, element, panels * total * PANEL);
+    b->state_rows = TAKE(arena, const element *, total);
+    b->x_rows = TAKE(arena, const element *, total);
     b->tokens = TAKE(arena, int64_t, layer->tokens ? total : 0);
-    b->grad_x_rows = TAKE(arena, float *, layer->grad_x ? total : 0);
+    b->grad_x_rows = TAKE(arena, element *, layer->grad_x ? total : 0);
+    b->pairs = TAKE(arena, float, PAIR > 1 ? weight_tasks(b) * pair_floats(shape) : 0);
     b->weight_sums = TAKE(arena, float, panels * weight_sum_floats(shape, cell));
     b->scratch = TAKE(arena, struct backward_scratch, b->plan.slabs);
     for (ptrdiff_t w = 0; w < b->plan.slabs; ++w) {
@@ -48,8 +49,8 @@ static void lay_out(struct backward *b, struct arena *arena) {
             .carry = TAKE(arena, float, rows * shape->padded),
             .c_initial = TAKE(arena, float, rows * shape->padded),
             .dpeephole = TAKE(arena, float, 3 * shape->padded),
-            .out = TAKE(arena, const float *, rows),
-            .a = TAKE(arena, const float *, rows),
+            .out = TAKE(arena, const element *, rows),
+            .a = TAKE(arena, const element *, rows),
         };
         if (arena->base) b->scratch[w] = scratch;
     }
@@ -59,7 +60,7 @@ static void pack_task(void *context, ptrdiff_t panel) {
     struct backward *b = context;
     const struct layer *layer = b->layer;
     const struct cell *cell = b->cell;
-    ptrdiff_t panels = b->shape.panels, block_floats = PANEL * LANES;
+    ptrdiff_t panels = b->shape.panels, block_floats = PANEL * LANES / PAIR;
     for (ptrdiff_t block = 0; block < b->shape.blocks; ++block) {
         ptrdiff_t place = block * panels + panel;
         pack_backward(b->h_weights + place * cell->h_slots * block_floats, layer->w_hh, b->shape.hidden, block, &b->shape, cell,
@@ -82,11 +83,11 @@ static const float *memory_at(const struct backward *b, ptrdiff_t w, ptrdiff_t s
 }
 
 /* tiles += ∂L/∂gates (slots from `first` on, of storage rows from `row` on) · one packed block */
-static void through_weights(const struct backward *b, const float **a, float *tiles, ptrdiff_t row, ptrdiff_t rows, int first,
+static void through_weights(const struct backward *b, const element **a, float *tiles, ptrdiff_t row, ptrdiff_t rows, int first,
                             int slots, const float *weights, ptrdiff_t block, ptrdiff_t columns) {
-    ptrdiff_t floats = b->shape.panels * slots * LANES * PANEL;
+    ptrdiff_t words = slots * LANES / PAIR, floats = b->shape.panels * words * PANEL;
     for (ptrdiff_t r = 0; r < rows; ++r) a[r] = b->dgates + (row + r) * PANEL + first * LANES;
-    struct gemm_run run = {a, 0, b->shape.panels, b->plan.storage_rows * PANEL, slots * LANES, weights + block * floats};
+    struct gemm_run run = {(const float *const *)a, 0, b->shape.panels, b->plan.storage_rows * PANEL / PAIR, words, weights + block * floats};
     product(tiles, rows, NULL, 0, &run, 1, PANEL, vectors_in(columns, block));
 }
 
@@ -105,7 +106,13 @@ static void start_from_carry(const struct backward *b, ptrdiff_t w, float *tiles
     }
 }
 
-/* tiles[r, :] += row, one block of it. */
+/* tiles[r, :] += row, one block of it; of a sequence, or of a state's gradient. */
+static void add_elements(float *tile, const element *row, ptrdiff_t block, ptrdiff_t hidden) {
+    ptrdiff_t units = units_in(hidden, PANEL, block);
+    for (ptrdiff_t u = 0; u < units; u += LANES) {
+        store(tile + u, load(tile + u) + load_elements_part(row + block * PANEL + u, units - u));
+    }
+}
 static void add_row(float *tile, const float *row, ptrdiff_t block, ptrdiff_t hidden) {
     ptrdiff_t units = units_in(hidden, PANEL, block);
     for (ptrdiff_t u = 0; u < units; u += LANES) {
@@ -122,8 +129,8 @@ static void add_outer(const struct backward *b, ptrdiff_t w, float *tiles, ptrdi
         int32_t row = slab->batch[r];
         if (layer->grad_out) {
             ptrdiff_t time = time_of(layer, &b->plan, step, row);
-            add_row(tiles + r * PANEL, layer->grad_out + time * layer->grad_out_time + row * layer->grad_out_row, block,
-                    layer->hidden);
+            add_elements(tiles + r * PANEL, layer->grad_out + time * layer->grad_out_time + row * layer->grad_out_row, block,
+                         layer->hidden);
         }
         if (layer->grad_h_n && r >= running && !b->cell->carries_hidden) {
             add_row(tiles + r * PANEL, layer->grad_h_n + row * layer->hidden, block, layer->hidden);
@@ -190,7 +197,7 @@ static void run_step(const struct backward *b, ptrdiff_t w, ptrdiff_t step) {
             }
         }
     }
-    for (ptrdiff_t r = 0; cell->recurs_on_memory && r < rows; ++r) b->state_rows[first + r] = panel.c_before + r * shape->padded;
+    for (ptrdiff_t r = 0; cell->recurs_on_memory && r < rows; ++r) b->state_rows[first + r] = (const element *)(panel.c_before + r * shape->padded);
 }
 
 static void put_block(float *to, const struct backward *b, const struct slab *slab, const float *tiles, ptrdiff_t block) {
@@ -235,7 +242,7 @@ static void zero_grad_x_behind_ends(const struct backward *b, const struct slab 
     for (ptrdiff_t r = 0; r < slab->rows; ++r) {
         int32_t row = slab->batch[r];
         for (ptrdiff_t time = b->plan.length[row]; time < layer->steps; ++time) {
-            memset(layer->grad_x + (time * layer->batch + row) * layer->input, 0, (size_t)layer->input * sizeof(float));
+            memset(layer->grad_x + (time * layer->batch + row) * layer->input, 0, (size_t)layer->input * sizeof(element));
         }
     }
 }
@@ -257,14 +264,24 @@ static void slab_task(void *context, ptrdiff_t w) {
 static void grad_x_task(void *context, ptrdiff_t task) {
     const struct backward *b = context;
     float tiles[ROWS_TOGETHER * PANEL] __attribute__((aligned(64)));
-    const float *a[ROWS_TOGETHER];
+    const element *a[ROWS_TOGETHER];
     ptrdiff_t first = task * ROWS_TOGETHER, rows = least(ROWS_TOGETHER, b->plan.storage_rows - first);
     for (ptrdiff_t block = 0; block < b->shape.input_blocks; ++block) {
         memset(tiles, 0, (size_t)(rows * PANEL) * sizeof(float));
         through_weights(b, a, tiles, first, rows, b->cell->x_first, b->cell->x_slots, b->x_weights, block, b->shape.input);
-        size_t bytes = (size_t)units_in(b->shape.input, PANEL, block) * sizeof(float);
-        for (ptrdiff_t r = 0; r < rows; ++r) memcpy(b->grad_x_rows[first + r] + block * PANEL, tiles + r * PANEL, bytes);
+        ptrdiff_t units = units_in(b->shape.input, PANEL, block);
+        for (ptrdiff_t r = 0; r < rows; ++r) {
+            element *to = b->grad_x_rows[first + r] + block * PANEL;
+            for (ptrdiff_t u = 0; u < units; u += LANES) store_elements_part(to + u, load(tiles + r * PANEL + u), units - u);
+        }
     }
+}
+
+/* The products over all steps: ∂L/∂x, then the weights. */
+static void product_task(void *context, ptrdiff_t task) {
+    const struct backward *b = context;
+    if (task < b->grad_x_tasks) grad_x_task(context, task);
+    else weight_task(context, task - b->grad_x_tasks);
 }
 
 static void add_up_peepholes(const struct backward *b) {
@@ -287,11 +304,10 @@ int backward(const struct layer *layer, const struct cell *cell) {
     b.gates = layer->saved + HEADER;
     b.c = b.gates + kept_gates(&b.shape, cell, b.plan.storage_rows);
     pad_peephole(b.peephole, layer->peephole, &b.shape);
-    memset(b.zeros, 0, (size_t)b.shape.padded * sizeof(float));
-    pool_run(layer->threads, b.shape.panels, pack_task, &b);
-    pool_run(layer->threads, b.plan.slabs, slab_task, &b);
-    if (layer->grad_x) pool_run(layer->threads, ceil_div(b.plan.storage_rows, ROWS_TOGETHER), grad_x_task, &b);
-    pool_run(layer->threads, weight_tasks(&b), weight_task, &b);
+    memset(b.zeros, 0, (size_t)b.shape.padded * sizeof(element));
+    b.grad_x_tasks = layer->grad_x ? ceil_div(b.plan.storage_rows, ROWS_TOGETHER) : 0;
+    struct phase phases[] = {{pack_task, b.shape.panels}, {slab_task, b.plan.slabs}, {product_task, b.grad_x_tasks + weight_tasks(&b)}};
+    pool_run(layer->threads, phases, 3, &b);
     add_up_peepholes(&b);
     block_give(arena.base);
     return 1;

@@ -14,13 +14,16 @@ struct backward {
     struct plan plan;
     const float *gates, *c;          /* as forward kept them */
     float *h_weights, *reset_weights, *x_weights; /* packed, a block of PANEL columns after the other */
-    float *peephole, *zeros;
-    float *dgates;                   /* [panels, storage rows, PANEL] */
-    const float **state_rows;        /* [storage rows]: what w_hh multiplied: h' or c' */
-    const float **x_rows;            /* [storage rows], or */
+    float *peephole;
+    element *zeros;
+    element *dgates;                 /* [panels, storage rows, PANEL] */
+    const element **state_rows;        /* [storage rows]: what w_hh multiplied: h' or c' */
+    const element **x_rows;            /* [storage rows], or */
     int64_t *tokens;
-    float **grad_x_rows;             /* [storage rows] */
+    element **grad_x_rows;             /* [storage rows] */
+    ptrdiff_t grad_x_tasks;
     struct backward_scratch *scratch; /* [slabs] */
+    float *pairs;                    /* [weight tasks, pair_floats] */
     float *weight_sums;              /* [panels, weight_sum_floats]: see weights.c */
 };
 
@@ -30,6 +33,7 @@ int backward(const struct layer *layer, const struct cell *cell);
 /* Phase two, after all slabs: the gradients of weights and biases, each panel's from all rows in one order. */
 ptrdiff_t weight_sum_floats(const struct shape *shape, const struct cell *cell);
 ptrdiff_t weight_tasks(const struct backward *b);
+ptrdiff_t pair_floats(const struct shape *shape);
 void weight_task(void *backward, ptrdiff_t task);
 
 #endif

@@ -17,26 +17,32 @@ struct forward_panel {
     ptrdiff_t padded;                /* hidden units, rounded up to LANES */
     float *gates;                    /* in: pre-activations */
     float *kept;                     /* out: the gates, for backward and observers; NULL where nobody asks */
+    int observed;                    /* they are read again at once */
     const float *c_before;
     float *c;                        /* or r ⊙ h', for the GRU that resets before its product */
-    const float *const *h_before;    /* whole rows */
-    float *const *out;               /* whole rows */
+    const element *const *h_before;  /* whole rows */
+    element *const *out;             /* whole rows */
     const float *peephole;           /* [3, padded] */
 };
+
+INLINE void keep(const struct forward_panel *p, ptrdiff_t at, vf x) {
+    if (p->observed) store(p->kept + at, x);
+    else store_past(p->kept + at, x);
+}
 
 /* The same, going back. dh, dstate, dreset: [rows, PANEL]; carry: [rows, padded]. */
 struct backward_panel {
     ptrdiff_t rows, unit, units, padded;
     const float *gates;              /* as forward left them; NULL for a wide cell */
     const float *c_before, *c;
-    const float *const *h_before;
-    const float *const *out;
+    const element *const *h_before;
+    const element *const *out;
     const float *peephole;
     const float *dh;                 /* ∂L/∂h of this step, complete */
     const float *dstate;             /* ∂L/∂c of this step through the products, for a cell that recurs on c */
     const float *dreset;             /* ∂L/∂(r ⊙ h'), for differentiate_reset */
     float *carry;                    /* in: what the next step passed on elementwise; out: the same for the step before */
-    float *dgates;                   /* out: ∂L/∂pre-activations, by slots */
+    element *dgates;                 /* out: ∂L/∂pre-activations, by slots */
     float *dpeephole;                /* [3, padded], added to */
 };
 
@@ -45,6 +51,7 @@ struct cell {
     int gates;                       /* blocks of H rows in w_ih */
     int x_first, x_slots, h_first, h_slots;
     signed char x_gate[SLOTS], h_gate[SLOTS]; /* by slot: which block of w_ih, of w_hh */
+    int shown_slots;                 /* the first so many are gates that an observer sees */
     int has_memory;                  /* keeps c beside h */
     int recurs_on_memory;            /* w_hh multiplies c, not h */
     int carries_hidden;              /* carry belongs to h (GRU), not to c */

@@ -25,6 +25,29 @@ EXPORT int64_t unrolled_cpu_level(void) {
     if (!has(b7, bit_AVX512F | bit_AVX512BW | bit_AVX512CD | bit_AVX512DQ | bit_AVX512VL)) return 3;
     return has(saved_registers(), 0xe6) ? 4 : 3;
 }
+
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The system lends a process the tiles' registers only when asked. */
+static int tiles_permitted(void) {
+    const int request_permission = 0x1023, tile_data = 18;
+    return !syscall(SYS_arch_prctl, request_permission, tile_data);
+}
+#else
+static int tiles_permitted(void) { return 0; }
+#endif
+
+/* Bit 0: AVX512-BF16; bit 1: AMX with bfloat16, too, and the system's leave to use it. */
+EXPORT int64_t unrolled_cpu_half(void) {
+    uint32_t a, b, c, d;
+    if (unrolled_cpu_level() < 4 || !__get_cpuid_count(7, 1, &a, &b, &c, &d) || !has(a, 1u << 5)) return 0;
+    __get_cpuid_count(7, 0, &a, &b, &c, &d);
+    int tiles = has(d, 1u << 22 | 1u << 24) && has(saved_registers(), 1u << 17 | 1u << 18) && tiles_permitted();
+    return tiles ? 3 : 1;
+}
 #else
 EXPORT int64_t unrolled_cpu_level(void) { return 0; }
+EXPORT int64_t unrolled_cpu_half(void) { return 0; }
 #endif

@@ -18,8 +18,10 @@ struct slab_scratch {
     float *gates;        /* [panels, steps together · rows, PANEL] */
     float *c;            /* [2, rows, padded] */
     float *c_initial;    /* [rows, padded] */
-    const float **x;     /* [steps together · rows] */
-    const float **h_before, **state, **out; /* [rows] */
+    float *kept;         /* [panels, rows, PANEL]: a step's gates on their way to an observer */
+    float **observed;    /* [rows]: the place of each in the first observed tensor */
+    const element **x;   /* [steps together · rows] */
+    const element **h_before, **state, **out; /* [rows] */
     const float **start; /* [rows]: where the sums of panel 0 begin: the biases, or a token's line of the table */
 };
 
@@ -29,7 +31,8 @@ struct forward {
     struct shape shape;
     struct plan plan;
     ptrdiff_t together;  /* steps whose input products are done at once */
-    float *x_weights, *h_weights, *reset_weights, *bias, *peephole, *zeros;
+    float *x_weights, *h_weights, *reset_weights, *bias, *peephole;
+    element *zeros;
     float *table;        /* [panels, input, PANEL]: bias + a column of W_ih for each token */
     struct slab_scratch *scratch; /* [slabs] */
 };
@@ -38,40 +41,47 @@ static void lay_out(struct forward *f, struct arena *arena) {
     const struct shape *shape = &f->shape;
     plan_make(&f->plan, f->layer, plan_slabs(f->layer), arena);
     ptrdiff_t rows = f->plan.most_rows, panels = shape->panels;
-    ptrdiff_t x_floats = panels * shape->input * f->cell->x_slots * LANES;
+    ptrdiff_t x_floats = f->layer->tokens ? 0 : panels * (shape->input / PAIR) * f->cell->x_slots * LANES;
     int keep = f->layer->saved != NULL;
-    int large = !f->layer->tokens && x_floats * (ptrdiff_t)sizeof(float) > NEAR_CACHE_BYTES;
+    int large = x_floats * (ptrdiff_t)sizeof(float) > NEAR_CACHE_BYTES;
     f->together = large ? most(1, least(f->layer->steps, ROWS_TOGETHER / rows)) : 1;
     f->x_weights = TAKE(arena, float, x_floats);
     f->table = TAKE(arena, float, f->layer->tokens ? panels * shape->input * PANEL : 0);
-    f->h_weights = TAKE(arena, float, panels * shape->hidden * f->cell->h_slots * LANES);
+    f->h_weights = TAKE(arena, float, panels * (shape->hidden / PAIR) * f->cell->h_slots * LANES);
     f->reset_weights = TAKE(arena, float, f->cell->activate_reset ? panels * shape->padded * LANES : 0);
     f->bias = TAKE(arena, float, panels * PANEL);
     f->peephole = TAKE(arena, float, 3 * shape->padded);
-    f->zeros = TAKE(arena, float, shape->padded);
+    f->zeros = TAKE(arena, element, shape->padded);
     f->scratch = TAKE(arena, struct slab_scratch, f->plan.slabs);
     for (ptrdiff_t w = 0; w < f->plan.slabs; ++w) {
         struct slab_scratch scratch = {
             .gates = TAKE(arena, float, panels * f->together * rows * PANEL),
             .c = TAKE(arena, float, keep ? 0 : 2 * rows * shape->padded),
             .c_initial = TAKE(arena, float, rows * shape->padded),
-            .x = TAKE(arena, const float *, f->together * rows),
-            .h_before = TAKE(arena, const float *, rows),
-            .state = TAKE(arena, const float *, rows),
-            .out = TAKE(arena, const float *, rows),
+            .kept = TAKE(arena, float, f->layer->observed ? panels * rows * PANEL : 0),
+            .observed = TAKE(arena, float *, rows),
+            .x = TAKE(arena, const element *, f->together * rows),
+            .h_before = TAKE(arena, const element *, rows),
+            .state = TAKE(arena, const element *, rows),
+            .out = TAKE(arena, const element *, rows),
             .start = TAKE(arena, const float *, rows),
         };
         if (arena->base) f->scratch[w] = scratch;
     }
 }
 
+/* One panel of the table: what the product with a row of the identity would give, in float whatever the elements are. */
 static void fill_table(struct forward *f, ptrdiff_t panel) {
     const struct cell *cell = f->cell;
-    const float *bias = f->bias + panel * PANEL, *column = f->x_weights + panel * f->shape.input * cell->x_slots * LANES;
-    float *line = f->table + panel * f->shape.input * PANEL;
-    for (ptrdiff_t token = 0; token < f->shape.input; ++token, line += PANEL, column += cell->x_slots * LANES) {
-        memcpy(line, bias, PANEL * sizeof(float));
-        for (ptrdiff_t v = 0; v < cell->x_slots * LANES; ++v) line[cell->x_first * LANES + v] += column[v];
+    ptrdiff_t input = f->shape.input;
+    float *lines = f->table + panel * input * PANEL;
+    for (ptrdiff_t token = 0; token < input; ++token) memcpy(lines + token * PANEL, f->bias + panel * PANEL, PANEL * sizeof(float));
+    for (int slot = cell->x_first; slot < cell->x_first + cell->x_slots; ++slot) {
+        for (ptrdiff_t lane = 0; lane < LANES; ++lane) {
+            ptrdiff_t row = weight_row(&f->shape, cell, cell->x_gate[slot], panel, slot, lane);
+            float *to = lines + slot * LANES + lane;
+            for (ptrdiff_t token = 0; row >= 0 && token < input; ++token) to[token * PANEL] += f->layer->w_ih[row * input + token];
+        }
     }
 }
 
@@ -81,12 +91,13 @@ static void pack_task(void *context, ptrdiff_t panel) {
     const struct cell *cell = f->cell;
     struct slot_run x_run = {cell->x_first, cell->x_slots, cell->x_gate}, h_run = {cell->h_first, cell->h_slots, cell->h_gate};
     ptrdiff_t input = f->shape.input, hidden = f->shape.hidden;
-    pack_forward(f->x_weights + panel * input * x_run.count * LANES, layer->w_ih, input, &f->shape, cell, x_run, panel);
-    pack_forward(f->h_weights + panel * hidden * h_run.count * LANES, layer->w_hh, hidden, &f->shape, cell, h_run, panel);
+    float *x_weights = f->x_weights + panel * (input / PAIR) * x_run.count * LANES;
     pack_bias(f->bias + panel * PANEL, layer->b_ih, layer->b_hh, &f->shape, cell, panel);
     if (layer->tokens) fill_table(f, panel);
+    else pack_forward(x_weights, layer->w_ih, input, &f->shape, cell, x_run, panel);
+    pack_forward(f->h_weights + panel * (hidden / PAIR) * h_run.count * LANES, layer->w_hh, hidden, &f->shape, cell, h_run, panel);
     if (cell->activate_reset) {
-        pack_forward(f->reset_weights + panel * hidden * LANES, layer->w_hh, hidden, &f->shape, cell,
+        pack_forward(f->reset_weights + panel * (hidden / PAIR) * LANES, layer->w_hh, hidden, &f->shape, cell,
                      (struct slot_run){0, 1, cell->x_gate}, panel);
     }
 }
@@ -145,8 +156,9 @@ static void point_at_starts(const struct forward *f, ptrdiff_t w, ptrdiff_t step
 static ptrdiff_t start_step(const struct forward *f) { return f->layer->tokens ? f->shape.input * PANEL : PANEL; }
 
 static struct gemm_run input_run(const struct forward *f, ptrdiff_t w, ptrdiff_t panel, ptrdiff_t row) {
-    const float *weights = f->x_weights + panel * f->shape.input * f->cell->x_slots * LANES;
-    return (struct gemm_run){f->scratch[w].x + row, 0, 1, 0, f->shape.input, weights};
+    ptrdiff_t words = f->shape.input / PAIR;
+    const float *weights = f->x_weights + panel * words * f->cell->x_slots * LANES;
+    return (struct gemm_run){(const float *const *)f->scratch[w].x + row, 0, 1, 0, words, weights};
 }
 
 /* gates = bias + W_ih x, for a panel at a step; slots without an input's product get their bias alone. */
@@ -167,39 +179,65 @@ static void start_panel(const struct forward *f, ptrdiff_t w, ptrdiff_t panel, p
     }
 }
 
+static float *kept_for_now(const struct forward *f, ptrdiff_t w, ptrdiff_t panel, ptrdiff_t step) {
+    return f->layer->observed ? f->scratch[w].kept + panel * f->plan.most_rows * PANEL : kept_at(f, w, panel, step);
+}
+
+ptrdiff_t observed_tensors(const struct cell *cell) { return cell->shown_slots + cell->has_memory; }
+
+/* A panel's gates and memory to who observes, and its gates to where backward looks for them. */
+static void show(const struct forward *f, ptrdiff_t w, ptrdiff_t index, ptrdiff_t step, const struct forward_panel *panel) {
+    const struct layer *layer = f->layer;
+    ptrdiff_t tensor = layer->steps * layer->batch * layer->hidden;
+    for (ptrdiff_t r = 0; r < panel->rows; ++r) {
+        float *to = f->scratch[w].observed[r] + panel->unit;
+        for (int slot = 0; slot < f->cell->shown_slots; ++slot, to += tensor) {
+            store_part(to, load(panel->kept + r * PANEL + slot * LANES), panel->units);
+        }
+        if (f->cell->has_memory) store_part(to, load(panel->c + r * panel->padded + panel->unit), panel->units);
+    }
+    float *kept = kept_at(f, w, index, step);
+    if (kept) memcpy(kept, panel->kept, (size_t)(panel->rows * PANEL) * sizeof(float));
+}
+
 static void run_step(const struct forward *f, ptrdiff_t w, ptrdiff_t step, ptrdiff_t from) {
     const struct layer *layer = f->layer;
     const struct cell *cell = f->cell;
     const struct shape *shape = &f->shape;
     const struct slab *slab = &f->plan.slab[w];
     const struct slab_scratch *scratch = &f->scratch[w];
-    ptrdiff_t rows = active(slab, step), stride = cell->h_slots * LANES;
+    ptrdiff_t rows = active(slab, step), stride = cell->h_slots * LANES, words = shape->hidden / PAIR;
     const float *c_before = memory_at(f, w, step - 1);
     point_before_step(scratch->h_before, f->zeros, layer, &f->plan, slab, step, rows);
     point_at_step(scratch->out, layer->out, layer->out_time, layer->out_row, layer, &f->plan, slab, step, rows);
-    for (ptrdiff_t b = 0; cell->recurs_on_memory && b < rows; ++b) scratch->state[b] = c_before + b * shape->padded;
-    const float *const *state = cell->recurs_on_memory ? scratch->state : scratch->h_before;
-    int starts_at_zero = step == 0 && !(cell->recurs_on_memory ? layer->c0 : layer->h0);
+    for (ptrdiff_t b = 0; cell->recurs_on_memory && b < rows; ++b) scratch->state[b] = (const element *)(c_before + b * shape->padded);
+    const float *const *state = (const float *const *)(cell->recurs_on_memory ? scratch->state : scratch->h_before);
+    int starts_at_zero = step == 0 && (cell->recurs_on_memory ? !layer->c0 : !layer->h0);
 
     struct forward_panel panel = {.rows = rows,
                                   .padded = shape->padded,
                                   .c_before = c_before,
                                   .c = memory_at(f, w, step),
                                   .h_before = scratch->h_before,
-                                  .out = (float *const *)scratch->out,
-                                  .peephole = f->peephole};
+                                  .out = (element *const *)scratch->out,
+                                  .peephole = f->peephole,
+                                  .observed = layer->observed && !cell->wide};
+    for (ptrdiff_t b = 0; panel.observed && b < rows; ++b) {
+        ptrdiff_t row = slab->batch[b];
+        scratch->observed[b] = layer->observed + (time_of(layer, &f->plan, step, slab->batch[b]) * layer->batch + row) * layer->hidden;
+    }
     int at_once = f->together == 1 && cell->x_slots == cell->h_slots && cell->x_first == cell->h_first;
     point_at_starts(f, w, step);
     for (ptrdiff_t p = 0; p < shape->panels; ++p) {
         panel.gates = gates_at(f, w, at_once ? 0 : p, step, from);
-        panel.kept = kept_at(f, w, p, step);
+        panel.kept = kept_for_now(f, w, p, step);
         panel.unit = p * shape->panel_units;
         panel.units = units_in(shape->hidden, shape->panel_units, p);
         int vectors = cell->wide ? vectors_in(shape->hidden, p) : cell->h_slots, count = 0;
         struct gemm_run runs[2];
         if (at_once && !layer->tokens) runs[count++] = input_run(f, w, p, 0);
         if (!starts_at_zero) {
-            runs[count++] = (struct gemm_run){state, 0, 1, 0, shape->hidden, f->h_weights + p * shape->hidden * stride};
+            runs[count++] = (struct gemm_run){state, 0, 1, 0, words, f->h_weights + p * words * stride};
         }
         if (f->together == 1 && !at_once) start_panel(f, w, p, step, from);
         if (at_once || count) {
@@ -207,17 +245,19 @@ static void run_step(const struct forward *f, ptrdiff_t w, ptrdiff_t step, ptrdi
                     vectors);
         }
         cell->activate(&panel);
+        if (panel.observed && !cell->activate_reset) show(f, w, p, step, &panel);
     }
     if (!cell->activate_reset) return;
-    for (ptrdiff_t b = 0; b < rows; ++b) scratch->state[b] = panel.c + b * shape->padded;
+    for (ptrdiff_t b = 0; b < rows; ++b) scratch->state[b] = (const element *)(panel.c + b * shape->padded);
     for (ptrdiff_t p = 0; p < shape->panels; ++p) {
         panel.gates = gates_at(f, w, p, step, from);
-        panel.kept = kept_at(f, w, p, step);
+        panel.kept = kept_for_now(f, w, p, step);
         panel.unit = p * shape->panel_units;
         panel.units = units_in(shape->hidden, shape->panel_units, p);
-        struct gemm_run run = {scratch->state, 0, 1, 0, shape->hidden, f->reset_weights + p * shape->hidden * LANES};
+        struct gemm_run run = {(const float *const *)scratch->state, 0, 1, 0, words, f->reset_weights + p * words * LANES};
         if (!starts_at_zero) product(panel.gates, rows, NULL, 0, &run, 1, LANES, 1);
         cell->activate_reset(&panel);
+        if (panel.observed) show(f, w, p, step, &panel);
     }
 }
 
@@ -225,16 +265,19 @@ static void run_step(const struct forward *f, ptrdiff_t w, ptrdiff_t step, ptrdi
 static void finish_rows(const struct forward *f, ptrdiff_t w) {
     const struct layer *layer = f->layer;
     const struct slab *slab = &f->plan.slab[w];
-    size_t bytes = (size_t)f->shape.hidden * sizeof(float);
+    size_t bytes = (size_t)f->shape.hidden * sizeof(element), float_bytes = (size_t)f->shape.hidden * sizeof(float);
     for (ptrdiff_t b = 0; b < slab->rows; ++b) {
         int32_t row = slab->batch[b];
         ptrdiff_t last = f->plan.length[row] - 1;
-        const float *h = layer->h0 ? layer->h0 + row * layer->hidden : f->zeros;
+        const element *h = layer->h0 ? layer->h0 + row * layer->hidden : f->zeros;
         if (last >= 0) h = layer->out + time_of(layer, &f->plan, last, row) * layer->out_time + row * layer->out_row;
         memcpy(layer->h_n + row * layer->hidden, h, bytes);
-        if (f->cell->has_memory) memcpy(layer->c_n + row * layer->hidden, memory_at(f, w, last) + b * f->shape.padded, bytes);
+        if (f->cell->has_memory) memcpy(layer->c_n + row * layer->hidden, memory_at(f, w, last) + b * f->shape.padded, float_bytes);
         for (ptrdiff_t time = last + 1; time < layer->steps; ++time) {
             memset(layer->out + time * layer->out_time + row * layer->out_row, 0, bytes);
+            for (ptrdiff_t i = 0; layer->observed && i < observed_tensors(f->cell); ++i) {
+                memset(layer->observed + ((i * layer->steps + time) * layer->batch + row) * layer->hidden, 0, float_bytes);
+            }
         }
     }
 }
@@ -269,9 +312,8 @@ int forward(const struct layer *layer, const struct cell *cell) {
     lay_out(&f, &arena);
     if (layer->saved) keep_slabs(layer->saved, f.plan.slabs);
     pad_peephole(f.peephole, layer->peephole, &f.shape);
-    memset(f.zeros, 0, (size_t)f.shape.padded * sizeof(float));
-    pool_run(layer->threads, f.shape.panels, pack_task, &f);
-    pool_run(layer->threads, f.plan.slabs, slab_task, &f);
+    memset(f.zeros, 0, (size_t)f.shape.padded * sizeof(element));
+    pool_run(layer->threads, (struct phase[]){{pack_task, f.shape.panels}, {slab_task, f.plan.slabs}}, 2, &f);
     block_give(arena.base);
     return 1;
 }

@@ -18,33 +18,35 @@ static void activate(const struct forward_panel *p) {
         vf f = sigmoid_vf(load(gates + 2 * LANES)), o = sigmoid_vf(load(gates + 3 * LANES));
         vf c = f * c_before + i * g;
         if (p->kept) {
-            store_past(p->kept + b * PANEL, g);
-            store_past(p->kept + b * PANEL + LANES, i);
-            store_past(p->kept + b * PANEL + 2 * LANES, f);
-            store_past(p->kept + b * PANEL + 3 * LANES, o);
+            keep(p, b * PANEL, g);
+            keep(p, b * PANEL + LANES, i);
+            keep(p, b * PANEL + 2 * LANES, f);
+            keep(p, b * PANEL + 3 * LANES, o);
         }
         store(p->c + b * p->padded + p->unit, c);
-        store_part(p->out[b] + p->unit, o * tanh_vf(c), p->units);
+        store_elements_part(p->out[b] + p->unit, o * tanh_vf(c), p->units);
     }
 }
 
 static void differentiate(const struct backward_panel *p) {
     for (ptrdiff_t b = 0; b < p->rows; ++b) {
         const float *gates = p->gates + b * PANEL;
-        float *dgates = p->dgates + b * PANEL, *carry = p->carry + b * p->padded + p->unit;
+        element *dgates = p->dgates + b * PANEL;
+        float *carry = p->carry + b * p->padded + p->unit;
         vf c_before = load(p->c_before + b * p->padded + p->unit), c = load(p->c + b * p->padded + p->unit);
         vf g = load(gates), i = load(gates + LANES), f = load(gates + 2 * LANES), o = load(gates + 3 * LANES);
         vf dh = load(p->dh + b * PANEL), tanh_c = tanh_vf(c);
         vf dc = load(carry) + load(p->dstate + b * PANEL) + dh * o * (1.0f - tanh_c * tanh_c);
-        store(dgates, dc * i * g * (1.0f - g));
-        store(dgates + LANES, dc * g * i * (1.0f - i));
-        store(dgates + 2 * LANES, dc * c_before * f * (1.0f - f));
-        store(dgates + 3 * LANES, dh * tanh_c * o * (1.0f - o));
+        store_elements(dgates, dc * i * g * (1.0f - g));
+        store_elements(dgates + LANES, dc * g * i * (1.0f - i));
+        store_elements(dgates + 2 * LANES, dc * c_before * f * (1.0f - f));
+        store_elements(dgates + 3 * LANES, dh * tanh_c * o * (1.0f - o));
         store(carry, dc * f);
     }
 }
 
 const struct cell cell_full_peephole_lstm = {.gates = 4,
+                                             .shown_slots = 4,
                                              .x_slots = 4,
                                              .x_gate = {2, 0, 1, 3},
                                              .h_first = 1,

@@ -5,56 +5,70 @@
  */
 #include "gemm.h"
 
-INLINE void rows_body(const int rows, const int vectors, float *tile, ptrdiff_t tile_stride, const float *const *start,
-                      ptrdiff_t start_offset, const struct gemm_run *run, int count, ptrdiff_t b_stride, const float *ahead) {
-    vf sum[TILE_ROWS][SLOTS];
+/* A single chain of sums loses digits in proportion to its length: after CHAIN products the registers start again from
+ * zero, and the tile takes their sum. */
+#define CHAIN 64
+
+INLINE void add_sums(const int rows, const int vectors, vf sum[TILE_ROWS][SLOTS], float *tile, ptrdiff_t tile_stride,
+                     const float *const *start, ptrdiff_t start_offset) {
     UNROLL for (int r = 0; r < rows; ++r) {
         const float *from = start ? start[r] + start_offset : tile + r * tile_stride;
-        UNROLL for (int v = 0; v < vectors; ++v) sum[r][v] = load(from + v * LANES);
+        UNROLL for (int v = 0; v < vectors; ++v) {
+            store(tile + r * tile_stride + v * LANES, load(from + v * LANES) + sum[r][v]);
+            sum[r][v] = (vf){0};
+        }
     }
+}
+
+INLINE void rows_body(const int rows, const int vectors, float *tile, ptrdiff_t tile_stride, const float *const *start,
+                      ptrdiff_t start_offset, const struct gemm_run *run, int count, ptrdiff_t b_stride, const float *ahead) {
+    vf sum[TILE_ROWS][SLOTS] = {{{0}}};
+    ptrdiff_t left = CHAIN;
     for (; count > 0; --count, ++run) {
         const float *row[TILE_ROWS], *b = run->b;
         UNROLL for (int r = 0; r < rows; ++r) row[r] = run->a[r] + run->offset;
         for (ptrdiff_t s = 0; s < run->segments; ++s) {
-            for (ptrdiff_t k = 0; k < run->depth; ++k) {
-                vf weights[SLOTS];
-                __builtin_prefetch(ahead, 0, 2);
-                UNROLL for (int v = 0; v < vectors; ++v) weights[v] = load(b + v * LANES);
-                UNROLL for (int r = 0; r < rows; ++r) {
-                    vf x = splat(row[r][k]);
-                    UNROLL for (int v = 0; v < vectors; ++v) sum[r][v] += x * weights[v];
+            for (ptrdiff_t k = 0; k < run->depth;) {
+                if (left == 0) {
+                    add_sums(rows, vectors, sum, tile, tile_stride, start, start_offset);
+                    start = NULL;
+                    left = CHAIN;
                 }
-                b += b_stride;
-                ahead += 64 / sizeof(float);
+                ptrdiff_t end = run->depth - k < left ? run->depth : k + left;
+                left -= end - k;
+                for (; k < end; ++k) {
+                    vf weights[SLOTS];
+                    __builtin_prefetch(ahead, 0, 2);
+                    UNROLL for (int v = 0; v < vectors; ++v) weights[v] = load(b + v * LANES);
+                    UNROLL for (int r = 0; r < rows; ++r) {
+                        vf x = splat_word(row[r] + k);
+                        UNROLL for (int v = 0; v < vectors; ++v) sum[r][v] = multiply_add(sum[r][v], x, weights[v]);
+                    }
+                    b += b_stride;
+                    ahead += 64 / sizeof(float);
+                }
             }
             UNROLL for (int r = 0; r < rows; ++r) row[r] += run->a_step;
         }
     }
-    UNROLL for (int r = 0; r < rows; ++r) {
-        UNROLL for (int v = 0; v < vectors; ++v) store(tile + r * tile_stride + v * LANES, sum[r][v]);
-    }
+    add_sums(rows, vectors, sum, tile, tile_stride, start, start_offset);
 }
 
 INLINE void columns_body(const int rows, const int vectors, float *tile, ptrdiff_t tile_stride, const float *const *x,
                          ptrdiff_t column, ptrdiff_t depth, const float *b, ptrdiff_t b_stride) {
-    vf sum[TILE_ROWS][SLOTS];
-    UNROLL for (int r = 0; r < rows; ++r) {
-        UNROLL for (int v = 0; v < vectors; ++v) sum[r][v] = load(tile + r * tile_stride + v * LANES);
-    }
+    vf sum[TILE_ROWS][SLOTS] = {{{0}}};
     for (ptrdiff_t k = 0; k < depth; ++k) {
         const float *row = x[k] + column;
         __builtin_prefetch(row + 2 * TILE_ROWS, 0, 2);
         vf weights[SLOTS];
         UNROLL for (int v = 0; v < vectors; ++v) weights[v] = load(b + v * LANES);
         UNROLL for (int r = 0; r < rows; ++r) {
-            vf scale = splat(row[r]);
-            UNROLL for (int v = 0; v < vectors; ++v) sum[r][v] += scale * weights[v];
+            vf scale = splat_word(row + r);
+            UNROLL for (int v = 0; v < vectors; ++v) sum[r][v] = multiply_add(sum[r][v], scale, weights[v]);
         }
         b += b_stride;
     }
-    UNROLL for (int r = 0; r < rows; ++r) {
-        UNROLL for (int v = 0; v < vectors; ++v) store(tile + r * tile_stride + v * LANES, sum[r][v]);
-    }
+    add_sums(rows, vectors, sum, tile, tile_stride, NULL, 0);
 }
 
 #define DEFINE(R, V)                                                                                                         \

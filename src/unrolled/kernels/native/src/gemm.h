@@ -9,9 +9,9 @@
 #ifndef UNROLLED_GEMM_H
 #define UNROLLED_GEMM_H
 
-#include "vec.h"
+#include "element.h"
 
-/* One sum over k: `segments` runs of `depth` floats of each row of a, the next a_step floats after the last one; b goes
+/* Everything here but tiles counts words: see element.h. One sum over k: `segments` runs of `depth` floats of each row of a, the next a_step floats after the last one; b goes
  * straight on. */
 struct gemm_run {
     const float *const *a;

@@ -16,30 +16,30 @@
 static void activate(const struct forward_panel *p) {
     for (ptrdiff_t b = 0; b < p->rows; ++b) {
         const float *gates = p->gates + b * PANEL;
-        vf h_before = load_part(p->h_before[b] + p->unit, p->units);
+        vf h_before = load_elements_part(p->h_before[b] + p->unit, p->units);
         vf r = sigmoid_vf(load(gates + LANES)), z = sigmoid_vf(load(gates + 2 * LANES)), m = load(gates + 3 * LANES);
         vf n = tanh_vf(load(gates) + r * m);
         if (p->kept) {
-            store_past(p->kept + b * PANEL, n);
-            store_past(p->kept + b * PANEL + LANES, r);
-            store_past(p->kept + b * PANEL + 2 * LANES, z);
-            store_past(p->kept + b * PANEL + 3 * LANES, m);
+            keep(p, b * PANEL, n);
+            keep(p, b * PANEL + LANES, r);
+            keep(p, b * PANEL + 2 * LANES, z);
+            keep(p, b * PANEL + 3 * LANES, m);
         }
-        store_part(p->out[b] + p->unit, (1.0f - z) * n + z * h_before, p->units);
+        store_elements_part(p->out[b] + p->unit, (1.0f - z) * n + z * h_before, p->units);
     }
 }
 
 static void differentiate(const struct backward_panel *p) {
     for (ptrdiff_t b = 0; b < p->rows; ++b) {
         const float *gates = p->gates + b * PANEL;
-        float *dgates = p->dgates + b * PANEL;
-        vf h_before = load_part(p->h_before[b] + p->unit, p->units), dh = load(p->dh + b * PANEL);
+        element *dgates = p->dgates + b * PANEL;
+        vf h_before = load_elements_part(p->h_before[b] + p->unit, p->units), dh = load(p->dh + b * PANEL);
         vf n = load(gates), r = load(gates + LANES), z = load(gates + 2 * LANES), m = load(gates + 3 * LANES);
         vf d_n = dh * (1.0f - z) * (1.0f - n * n);
-        store(dgates, d_n);
-        store(dgates + LANES, d_n * m * r * (1.0f - r));
-        store(dgates + 2 * LANES, dh * (h_before - n) * z * (1.0f - z));
-        store(dgates + 3 * LANES, d_n * r);
+        store_elements(dgates, d_n);
+        store_elements(dgates + LANES, d_n * m * r * (1.0f - r));
+        store_elements(dgates + 2 * LANES, dh * (h_before - n) * z * (1.0f - z));
+        store_elements(dgates + 3 * LANES, d_n * r);
         store(p->carry + b * p->padded + p->unit, dh * z);
     }
 }
@@ -50,32 +50,32 @@ static void reset(const struct forward_panel *p) {
         float *gates = p->gates + b * PANEL;
         vf r = sigmoid_vf(load(gates + LANES)), z = sigmoid_vf(load(gates + 2 * LANES));
         if (p->kept) {
-            store_past(p->kept + b * PANEL + LANES, r);
-            store_past(p->kept + b * PANEL + 2 * LANES, z);
+            keep(p, b * PANEL + LANES, r);
+            keep(p, b * PANEL + 2 * LANES, z);
         }
         store(gates + 2 * LANES, z);
-        store(p->c + b * p->padded + p->unit, r * load_part(p->h_before[b] + p->unit, p->units));
+        store(p->c + b * p->padded + p->unit, r * load_elements_part(p->h_before[b] + p->unit, p->units));
     }
 }
 
 static void activate_reset(const struct forward_panel *p) {
     for (ptrdiff_t b = 0; b < p->rows; ++b) {
         const float *gates = p->gates + b * PANEL;
-        vf h_before = load_part(p->h_before[b] + p->unit, p->units);
+        vf h_before = load_elements_part(p->h_before[b] + p->unit, p->units);
         vf n = tanh_vf(load(gates)), z = load(gates + 2 * LANES);
-        if (p->kept) store_past(p->kept + b * PANEL, n);
-        store_part(p->out[b] + p->unit, (1.0f - z) * h_before + z * n, p->units);
+        if (p->kept) keep(p, b * PANEL, n);
+        store_elements_part(p->out[b] + p->unit, (1.0f - z) * h_before + z * n, p->units);
     }
 }
 
 static void differentiate_candidate(const struct backward_panel *p) {
     for (ptrdiff_t b = 0; b < p->rows; ++b) {
         const float *gates = p->gates + b * PANEL;
-        float *dgates = p->dgates + b * PANEL;
-        vf h_before = load_part(p->h_before[b] + p->unit, p->units), dh = load(p->dh + b * PANEL);
+        element *dgates = p->dgates + b * PANEL;
+        vf h_before = load_elements_part(p->h_before[b] + p->unit, p->units), dh = load(p->dh + b * PANEL);
         vf n = load(gates), z = load(gates + 2 * LANES);
-        store(dgates, dh * z * (1.0f - n * n));
-        store(dgates + 2 * LANES, dh * (n - h_before) * z * (1.0f - z));
+        store_elements(dgates, dh * z * (1.0f - n * n));
+        store_elements(dgates + 2 * LANES, dh * (n - h_before) * z * (1.0f - z));
         store(p->carry + b * p->padded + p->unit, dh * (1.0f - z));
     }
 }
@@ -83,14 +83,15 @@ static void differentiate_candidate(const struct backward_panel *p) {
 static void differentiate_reset(const struct backward_panel *p) {
     for (ptrdiff_t b = 0; b < p->rows; ++b) {
         float *carry = p->carry + b * p->padded + p->unit;
-        vf h_before = load_part(p->h_before[b] + p->unit, p->units), d_reset = load(p->dreset + b * PANEL);
+        vf h_before = load_elements_part(p->h_before[b] + p->unit, p->units), d_reset = load(p->dreset + b * PANEL);
         vf r = load(p->gates + b * PANEL + LANES);
-        store(p->dgates + b * PANEL + LANES, d_reset * h_before * r * (1.0f - r));
+        store_elements(p->dgates + b * PANEL + LANES, d_reset * h_before * r * (1.0f - r));
         store(carry, load(carry) + d_reset * r);
     }
 }
 
-#define SLOTS_OF_GRU .gates = 3, .x_slots = 3, .x_gate = {2, 0, 1}, .h_first = 1, .h_gate = {0, 0, 1, 2}, .carries_hidden = 1
+#define SLOTS_OF_GRU \
+    .gates = 3, .shown_slots = 3, .x_slots = 3, .x_gate = {2, 0, 1}, .h_first = 1, .h_gate = {0, 0, 1, 2}, .carries_hidden = 1
 
 const struct cell cell_gru = {SLOTS_OF_GRU, .h_slots = 3, .activate = activate, .differentiate = differentiate};
 const struct cell cell_gru_reset_before = {SLOTS_OF_GRU,

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "element.h"
+
 enum cell_kind { RNN_TANH, RNN_RELU, GRU, GRU_RESET_BEFORE, LSTM, PEEPHOLE_LSTM, FULL_PEEPHOLE_LSTM, CELL_KINDS };
 
 struct layer {
@@ -16,17 +18,21 @@ struct layer {
     int64_t out_time, out_row;         /* strides of out */
     int64_t grad_out_time, grad_out_row;
     const int64_t *lengths;            /* [B] */
-    const float *x;                    /* [T, B, I], or */
+    const element *x;                  /* [T, B, I], or */
     const int64_t *tokens;             /* [T, B], each in 0..I-1: rows of the identity matrix in place of x */
-    const float *h0, *c0;              /* [B, H] */
+    const element *h0;                 /* [B, H] */
+    const float *c0;                   /* [B, H] */
     const float *w_ih, *w_hh;          /* [N·H, I], [N·H, H] ([3·H, H] for the full peepholes) */
     const float *b_ih, *b_hh;          /* [N·H], the same as w_hh's rows */
     const float *peephole;             /* [3·H]: i, f, o */
-    float *out, *h_n, *c_n;            /* [T, B, H], [B, H], [B, H] */
+    element *out, *h_n;                /* [T, B, H], [B, H] */
+    float *c_n;                        /* [B, H] */
     float *saved;                      /* unrolled_saved_floats() of them, 64-byte aligned; NULL: no backward to come */
+    float *observed;                   /* [unrolled_observed(), T, B, H]: the cell's gates by slot, then c; NULL: nobody looks */
 
-    const float *grad_out, *grad_h_n, *grad_c_n;
-    float *grad_x;                     /* [T, B, I] contiguous; each of these may be NULL: not wanted */
+    const element *grad_out;
+    const float *grad_h_n, *grad_c_n;
+    element *grad_x;                     /* [T, B, I] contiguous; each of these may be NULL: not wanted */
     float *grad_h0, *grad_c0;
     float *grad_w_ih, *grad_w_hh, *grad_b_ih, *grad_b_hh, *grad_peephole;
 };

@@ -30,9 +30,9 @@ INLINE void activate(const struct forward_panel *p, const int peepholes) {
         f = sigmoid_vf(f);
         g = tanh_vf(g);
         if (p->kept) {
-            store_past(p->kept + b * PANEL, i);
-            store_past(p->kept + b * PANEL + LANES, f);
-            store_past(p->kept + b * PANEL + 2 * LANES, g);
+            keep(p, b * PANEL, i);
+            keep(p, b * PANEL + LANES, f);
+            keep(p, b * PANEL + 2 * LANES, g);
         }
         store(p->c + b * p->padded + p->unit, f * c_before + i * g);
     }
@@ -40,8 +40,8 @@ INLINE void activate(const struct forward_panel *p, const int peepholes) {
         vf c = load(p->c + b * p->padded + p->unit), o = load(p->gates + b * PANEL + 3 * LANES);
         if (peepholes) o += p_o * c;
         o = sigmoid_vf(o);
-        if (p->kept) store_past(p->kept + b * PANEL + 3 * LANES, o);
-        store_part(p->out[b] + p->unit, o * tanh_vf(c), p->units);
+        if (p->kept) keep(p, b * PANEL + 3 * LANES, o);
+        store_elements_part(p->out[b] + p->unit, o * tanh_vf(c), p->units);
     }
 }
 
@@ -54,7 +54,8 @@ INLINE void differentiate(const struct backward_panel *p, const int peepholes) {
     }
     for (ptrdiff_t b = 0; b < p->rows; ++b) {
         const float *gates = p->gates + b * PANEL;
-        float *dgates = p->dgates + b * PANEL, *carry = p->carry + b * p->padded + p->unit;
+        element *dgates = p->dgates + b * PANEL;
+        float *carry = p->carry + b * p->padded + p->unit;
         vf c_before = load(p->c_before + b * p->padded + p->unit), c = load(p->c + b * p->padded + p->unit);
         vf i = load(gates), f = load(gates + LANES), g = load(gates + 2 * LANES), o = load(gates + 3 * LANES);
         vf dh = load(p->dh + b * PANEL), tanh_c = tanh_vf(c);
@@ -72,10 +73,10 @@ INLINE void differentiate(const struct backward_panel *p, const int peepholes) {
             dp_o += d_o * c;
         }
         store(carry, dc_before);
-        store(dgates, d_i);
-        store(dgates + LANES, d_f);
-        store(dgates + 2 * LANES, d_g);
-        store(dgates + 3 * LANES, d_o);
+        store_elements(dgates, d_i);
+        store_elements(dgates + LANES, d_f);
+        store_elements(dgates + 2 * LANES, d_g);
+        store_elements(dgates + 3 * LANES, d_o);
     }
     if (peepholes) {
         float *dp = p->dpeephole + p->unit;
@@ -90,8 +91,8 @@ static void activate_peepholes(const struct forward_panel *p) { activate(p, 1); 
 static void differentiate_plain(const struct backward_panel *p) { differentiate(p, 0); }
 static void differentiate_peepholes(const struct backward_panel *p) { differentiate(p, 1); }
 
-#define SLOTS_OF_LSTM \
-    .gates = 4, .x_slots = 4, .h_slots = 4, .x_gate = {0, 1, 2, 3}, .h_gate = {0, 1, 2, 3}, .has_memory = 1
+#define SLOTS_OF_LSTM                                                                                               \
+    .gates = 4, .shown_slots = 4, .x_slots = 4, .h_slots = 4, .x_gate = {0, 1, 2, 3}, .h_gate = {0, 1, 2, 3}, .has_memory = 1
 
 const struct cell cell_lstm = {SLOTS_OF_LSTM, .activate = activate_plain, .differentiate = differentiate_plain};
 const struct cell cell_peephole_lstm = {SLOTS_OF_LSTM, .activate = activate_peepholes, .differentiate = differentiate_peepholes};

@@ -1,6 +1,17 @@
 /* Weights, copied once a call into the order in which the products read them. */
 #include "pack.h"
 
+/* to[k·stride] = the k-th word of a row of floats */
+static void spread_row(float *to, ptrdiff_t stride, const float *row, ptrdiff_t depth) {
+    enum { AT_ONCE = 16 * LANES };
+    element elements[AT_ONCE];
+    for (ptrdiff_t first = 0; first < depth; first += AT_ONCE) {
+        ptrdiff_t count = least(AT_ONCE, depth - first);
+        for (ptrdiff_t i = 0; i < count; i += LANES) store_elements(elements + i, load_part(row + first + i, least(LANES, count - i)));
+        for (ptrdiff_t k = 0; k < count; k += PAIR, to += stride) memcpy(to, elements + k, sizeof(float));
+    }
+}
+
 void pack_forward(float *packed, const float *w, ptrdiff_t depth, const struct shape *shape, const struct cell *cell,
                   struct slot_run run, ptrdiff_t panel) {
     ptrdiff_t stride = run.count * LANES;
@@ -9,9 +20,9 @@ void pack_forward(float *packed, const float *w, ptrdiff_t depth, const struct s
             ptrdiff_t row = weight_row(shape, cell, run.gate[slot], panel, slot, lane);
             float *to = packed + (slot - run.first) * LANES + lane;
             if (row < 0) {
-                for (ptrdiff_t k = 0; k < depth; ++k) to[k * stride] = 0.0f;
+                for (ptrdiff_t k = 0; k < depth / PAIR; ++k) to[k * stride] = 0.0f;
             } else {
-                for (ptrdiff_t k = 0; k < depth; ++k) to[k * stride] = w[row * depth + k];
+                spread_row(to, stride, w + row * depth, depth);
             }
         }
     }
@@ -21,10 +32,16 @@ void pack_backward(float *packed, const float *w, ptrdiff_t columns, ptrdiff_t b
                    const struct cell *cell, struct slot_run run, ptrdiff_t panel) {
     ptrdiff_t width = units_in(columns, PANEL, block);
     for (int slot = run.first; slot < run.first + run.count; ++slot) {
-        for (ptrdiff_t lane = 0; lane < LANES; ++lane, packed += PANEL) {
+        for (ptrdiff_t lane = 0; lane < LANES; lane += PAIR, packed += PANEL) {
             ptrdiff_t row = weight_row(shape, cell, run.gate[slot], panel, slot, lane);
             memset(packed, 0, PANEL * sizeof(float));
-            if (row >= 0) memcpy(packed, w + row * columns + block * PANEL, (size_t)width * sizeof(float));
+            if (row < 0) continue;
+            const float *from = w + row * columns + block * PANEL;
+            int alone = PAIR == 1 || weight_row(shape, cell, run.gate[slot], panel, slot, lane + 1) < 0;
+            for (ptrdiff_t i = 0; i < width; i += LANES) {
+                ptrdiff_t n = least(LANES, width - i);
+                store_part(packed + i, make_words(load_part(from + i, n), alone ? (vf){0} : load_part(from + columns + i, n)), n);
+            }
         }
     }
 }

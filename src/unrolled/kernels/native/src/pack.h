@@ -10,11 +10,12 @@ struct slot_run {
     const signed char *gate; /* by slot */
 };
 
-/* packed[k, slot, lane] = w[row(panel, slot, lane), k], one panel of it: [depth, count·LANES]. */
+/* packed[k, slot, lane] = w[row(panel, slot, lane), k], one panel of it: [depth / PAIR, count·LANES] words. */
 void pack_forward(float *packed, const float *w, ptrdiff_t depth, const struct shape *shape, const struct cell *cell,
                   struct slot_run run, ptrdiff_t panel);
 
-/* packed[(slot, lane), column] = w[row(panel, slot, lane), block·PANEL + column], one panel: [count·LANES, PANEL]. */
+/* packed[(slot, lane), column] = w[row(panel, slot, lane), block·PANEL + column], one panel:
+ * [count·LANES / PAIR, PANEL] words. */
 void pack_backward(float *packed, const float *w, ptrdiff_t columns, ptrdiff_t block, const struct shape *shape,
                    const struct cell *cell, struct slot_run run, ptrdiff_t panel);
 

@@ -1,13 +1,16 @@
-/* The pool: workers spin for some microseconds for the next job, then sleep.
+/* The pool: torch's own OpenMP team where it has one, else workers that spin for some microseconds, then sleep.
  *
- * A job is published under the lock with a new ticket; its tasks are claimed by an atomic counter. The job is over
- * when every task is done and no worker is inside it any more, so that its record can live on the caller's stack.
+ * Torch's threads go on spinning for milliseconds after an operator; threads beside them would have to fight for their
+ * cores. Workers of our own are published a job under the lock with a new ticket. Tasks are claimed by atomic counters.
+ * The job is over when every task is done and no worker is inside it any more, so that its record can live on the
+ * caller's stack.
  */
 #include "pool.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "amx.h"
 #include "flush.h"
 #include "threads.h"
 
@@ -15,10 +18,10 @@
 #define SPINS 4000
 
 struct job {
-    task_fn *task;
+    const struct phase *phases;
+    int count;
     void *context;
-    ptrdiff_t tasks;
-    atomic_ptrdiff_t next;
+    atomic_ptrdiff_t next[MAX_PHASES], done[MAX_PHASES];
 };
 
 static struct {
@@ -28,6 +31,7 @@ static struct {
     struct job *job;
     atomic_uint ticket; /* number of the last published job */
     ptrdiff_t inside, wanted, workers;
+    team_fn *team;
 } pool = {.owner = LOCK_INIT, .guard = LOCK_INIT, .published = SIGNAL_INIT, .left = SIGNAL_INIT};
 
 static void pause_briefly(void) {
@@ -39,11 +43,25 @@ static void pause_briefly(void) {
 }
 
 static void work(struct job *job) {
-    for (;;) {
-        ptrdiff_t task = atomic_fetch_add(&job->next, 1);
-        if (task >= job->tasks) return;
-        job->task(job->context, task);
+    tiles_begin();
+    for (int i = 0; i < job->count; ++i) {
+        ptrdiff_t tasks = job->phases[i].tasks, task;
+        while ((task = atomic_fetch_add(&job->next[i], 1)) < tasks) {
+            job->phases[i].task(job->context, task);
+            atomic_fetch_add(&job->done[i], 1);
+        }
+        for (int spin = 0; i + 1 < job->count && atomic_load(&job->done[i]) < tasks; ++spin) {
+            if (spin < SPINS) pause_briefly();
+            else yield_thread();
+        }
     }
+    tiles_end();
+}
+
+static void work_in_team(void *job) {
+    float_mode mode = flush_denormals();
+    work(job);
+    restore_float_mode(mode);
 }
 
 THREAD_BODY worker(void *argument) {
@@ -69,7 +87,7 @@ THREAD_BODY worker(void *argument) {
     THREAD_END;
 }
 
-/* The child of a fork has the caller's thread only: start again with no workers. */
+/* The child of a fork has the caller's thread only: start again with no workers, and with no team, which would hang. */
 static void forget_workers(void) {
     pool.owner = (lock_t)LOCK_INIT;
     pool.guard = (lock_t)LOCK_INIT;
@@ -77,6 +95,7 @@ static void forget_workers(void) {
     pool.left = (signal_t)SIGNAL_INIT;
     pool.job = NULL;
     pool.inside = pool.wanted = pool.workers = 0;
+    pool.team = NULL;
 }
 __attribute__((constructor)) static void expect_forks(void) { on_fork_in_child(forget_workers); }
 
@@ -99,17 +118,25 @@ static void retire(void) {
     unlock(&pool.guard);
 }
 
-void pool_run(ptrdiff_t threads, ptrdiff_t tasks, task_fn *task, void *context) {
-    struct job job = {task, context, tasks, 0};
+void pool_run(ptrdiff_t threads, const struct phase *phases, int count, void *context) {
+    struct job job = {.phases = phases, .count = count, .context = context};
     float_mode mode = flush_denormals();
-    ptrdiff_t helpers = (threads < tasks ? threads : tasks) - 1;
+    ptrdiff_t most = 0;
+    for (int i = 0; i < count; ++i) most = phases[i].tasks > most ? phases[i].tasks : most;
+    ptrdiff_t helpers = (threads < most ? threads : most) - 1;
     if (helpers > 0 && try_lock(&pool.owner)) {
-        publish(&job, helpers);
-        work(&job);
-        retire();
+        if (pool.team) {
+            pool.team(work_in_team, &job, (unsigned)threads, 0); /* all: a team of another size would be a new one */
+        } else {
+            publish(&job, helpers);
+            work(&job);
+            retire();
+        }
         unlock(&pool.owner);
     } else {
         work(&job);
     }
     restore_float_mode(mode);
 }
+
+void pool_use_team(team_fn *team) { pool.team = team; }

@@ -2,6 +2,7 @@
 #ifndef UNROLLED_PRODUCT_H
 #define UNROLLED_PRODUCT_H
 
+#include "amx.h"
 #include "gemm.h"
 #include "shape.h"
 
@@ -29,6 +30,16 @@ static inline struct gemm_run part_of(const struct gemm_run *run, ptrdiff_t at, 
  * weights, of which `vectors` vectors count. Meanwhile the weights that follow in memory are fetched into L2. */
 static inline void product_together(float *tiles, ptrdiff_t rows, const float *const *start, ptrdiff_t start_offset,
                                     const struct gemm_run *runs, int count, ptrdiff_t stride, int vectors) {
+#if defined(UNROLLED_AMX)
+    for (ptrdiff_t r = 0; r < rows; r += TILE) {
+        struct gemm_run here[2];
+        for (int i = 0; i < count; ++i) {
+            here[i] = runs[i];
+            here[i].a += r;
+        }
+        amx_rows(tiles + r * PANEL, least(TILE, rows - r), vectors, start ? start + r : NULL, start_offset, here, count, stride);
+    }
+#else
     const ptrdiff_t line = 64 / (ptrdiff_t)sizeof(float);
     ptrdiff_t depth = 0;
     for (int i = 0; i < count; ++i) depth += run_depth(&runs[i]);
@@ -43,6 +54,7 @@ static inline void product_together(float *tiles, ptrdiff_t rows, const float *c
         gemm_rows[height - 1][vectors - 1](tiles + r * PANEL, PANEL, start ? start + r : NULL, start_offset, here, count, stride,
                                            ahead + (r / TILE_ROWS) % SLOTS * depth * line);
     }
+#endif
 }
 
 /* The same for any depth: at most two short runs at once, a long one part by part. */

@@ -11,7 +11,7 @@ INLINE void activate(const struct forward_panel *p, const int is_tanh) {
     for (ptrdiff_t b = 0; b < p->rows; ++b) {
         for (ptrdiff_t u = 0; u < p->units; u += LANES) {
             vf x = load(p->gates + b * PANEL + u);
-            store_part(p->out[b] + p->unit + u, is_tanh ? tanh_vf(x) : relu(x), p->units - u);
+            store_elements_part(p->out[b] + p->unit + u, is_tanh ? tanh_vf(x) : relu(x), p->units - u);
         }
     }
 }
@@ -22,10 +22,10 @@ INLINE void differentiate(const struct backward_panel *p, const int is_tanh) {
             vf d = {0};
             if (u < p->units) {
                 typedef int32_t vi __attribute__((vector_size(LANES * 4)));
-                vf h = load_part(p->out[b] + p->unit + u, p->units - u), dh = load(p->dh + b * PANEL + u);
+                vf h = load_elements_part(p->out[b] + p->unit + u, p->units - u), dh = load(p->dh + b * PANEL + u);
                 d = is_tanh ? dh * (1.0f - h * h) : (vf)((vi)dh & ~(vi)(h <= 0.0f));
             }
-            store(p->dgates + b * PANEL + u, d);
+            store_elements(p->dgates + b * PANEL + u, d);
         }
     }
 }

@@ -24,7 +24,7 @@ static inline ptrdiff_t kept_floats(const struct shape *shape, const struct cell
 }
 
 /* Pointers to whole rows of a [T, B, ·] tensor: those that a slab's rows see at a step. */
-static inline void point_at_step(const float **rows, const float *tensor, ptrdiff_t time_stride, ptrdiff_t row_stride,
+static inline void point_at_step(const element **rows, const element *tensor, ptrdiff_t time_stride, ptrdiff_t row_stride,
                                  const struct layer *layer, const struct plan *plan, const struct slab *slab, ptrdiff_t step,
                                  ptrdiff_t count) {
     for (ptrdiff_t b = 0; b < count; ++b) {
@@ -33,7 +33,7 @@ static inline void point_at_step(const float **rows, const float *tensor, ptrdif
 }
 
 /* The same for the state that enters the step: the output of the step before, h0, or zeros. */
-static inline void point_before_step(const float **rows, const float *zeros, const struct layer *layer, const struct plan *plan,
+static inline void point_before_step(const element **rows, const element *zeros, const struct layer *layer, const struct plan *plan,
                                      const struct slab *slab, ptrdiff_t step, ptrdiff_t count) {
     if (step > 0) {
         point_at_step(rows, layer->out, layer->out_time, layer->out_row, layer, plan, slab, step - 1, count);

@@ -1,4 +1,4 @@
-/* The five things a pool needs of an operating system: POSIX threads, or Windows's own. */
+/* The few things a pool needs of an operating system: POSIX threads, or Windows's own. */
 #ifndef UNROLLED_THREADS_H
 #define UNROLLED_THREADS_H
 
@@ -21,9 +21,11 @@ static inline int start_thread(LPTHREAD_START_ROUTINE body, void *argument) {
     if (thread) CloseHandle(thread);
     return thread != NULL;
 }
+static inline void yield_thread(void) { SwitchToThread(); }
 static inline void on_fork_in_child(void (*reset)(void)) { (void)reset; }
 #else
 #include <pthread.h>
+#include <sched.h>
 typedef pthread_mutex_t lock_t;
 typedef pthread_cond_t signal_t;
 #define LOCK_INIT PTHREAD_MUTEX_INITIALIZER
@@ -41,6 +43,7 @@ static inline int start_thread(void *(*body)(void *), void *argument) {
     pthread_detach(thread);
     return 1;
 }
+static inline void yield_thread(void) { sched_yield(); }
 static inline void on_fork_in_child(void (*reset)(void)) { pthread_atfork(NULL, NULL, reset); }
 #endif
 

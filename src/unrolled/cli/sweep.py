@@ -1,0 +1,274 @@
+"""``unrolled sweep``: many runs from one file or one line, begun where they were left."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Group, Parameter
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from unrolled import training
+from unrolled.cli.data import announce_fetch
+from unrolled.cli.names import default_name
+from unrolled.cli.options import spec_mapping, spec_parameters
+from unrolled.cli.progress import duration
+from unrolled.cli.run_rows import RunRows
+from unrolled.errors import InputError, UnknownName
+from unrolled.record import Run
+from unrolled.spec import TASKS, RunSpec, Sweep, expand, read_yaml
+from unrolled.training import Failure, Progress
+
+__all__ = ["app"]
+
+FAILED = 1
+INTERRUPTED = 130
+
+_EXAMPLES = """\
+Examples:
+
+  unrolled sweep palindromes --cell rnn,lstm --length 5:50:5 --seed 0:2
+      Every combination: 60 runs. A range has both its ends in.
+  unrolled sweep sweep.yaml --dry-run
+      What a file stands for, and what it would cost.
+  unrolled sweep palindromes --cell rnn,lstm --length 10,20 --combine zip
+      The first of each, then the second of each.
+
+A sweep that is started again, or another one over the same folder, does nothing twice.
+"""
+
+app = App(name="sweep", help_epilogue=_EXAMPLES, help_format="plaintext", group_commands=Group("Tasks"))
+
+_SWEEP = Group("Sweep", sort_key=0)
+_SWEEP_OPTIONS: dict[str, tuple[Any, Any, str]] = {
+    "runs": (Path, Path("runs"), "folder of runs."),
+    "workers": (int | None, None, "processes of one thread each (default: one a processor, at most 8)."),
+    "combine": (Literal["grid", "zip"], "grid", "every combination of the lists, or side by side."),
+    "retry": (bool, False, "try again what failed in an earlier sweep."),
+    "dry_run": (bool, False, "say what would be trained and what it would cost, and train nothing."),
+}
+
+
+@app.default
+def from_file(
+    sweep: Path | None = None,
+    /,
+    *,
+    runs: Path = Path("runs"),
+    workers: int | None = None,
+    retry: Annotated[bool, Parameter(negative=())] = False,
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Train many runs: every combination of the options' lists.
+
+    Args:
+        sweep: YAML file: a spec whose options may be lists, ranges or draws.
+        runs: folder of runs.
+        workers: processes of one thread each (default: one a processor, at most 8).
+        retry: try again what failed in an earlier sweep.
+        dry_run: say what would be trained and what it would cost, and train nothing.
+    """
+    if sweep is None:
+        app.help_print([])
+        return 0
+    if not sweep.exists() and sweep.suffix not in (".yaml", ".yml"):
+        raise UnknownName("task", str(sweep), TASKS)
+    return _sweep(expand(read_yaml(sweep)), runs, workers, retry, dry_run)
+
+
+def _command(task: str) -> Callable[..., int]:
+    def command(**options: Any) -> int:
+        own = {key: options.pop(key, default) for key, (_, default, _) in _SWEEP_OPTIONS.items()}
+        sections = spec_mapping(task, {key: _words(value) for key, value in options.items()})
+        mapping: dict[str, Any] = {**sections, "combine": own.pop("combine")}
+        return _sweep(expand(_typed(mapping, task), task=task), **own)
+
+    own = [
+        inspect.Parameter(
+            key,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=default,
+            annotation=Annotated[kind, Parameter(help=line, group=_SWEEP, negative=())],
+        )
+        for key, (kind, default, line) in _SWEEP_OPTIONS.items()
+    ]
+    lists = [_as_list(parameter) for parameter in spec_parameters(task)]
+    command.__signature__ = inspect.Signature([*own, *lists])  # type: ignore[attr-defined]
+    command.__doc__ = f"Many runs of {task}; every option takes a list such as 1,2,3 or, for whole numbers, 5:50:5."
+    return command
+
+
+def _as_list(parameter: inspect.Parameter) -> inspect.Parameter:
+    """The option as text, for it may hold many values; what they are is checked run by run."""
+    told: Parameter = parameter.annotation.__metadata__[0]
+    annotation = Annotated[str | None, Parameter(help=told.help, group=told.group, show=told.show, negative=())]
+    return parameter.replace(default=None, annotation=annotation)
+
+
+def _words(value: str | None) -> list[str] | str | None:
+    return None if value is None else (value.split(",") if "," in value else value)
+
+
+def _typed(mapping: dict[str, Any], task: str) -> dict[str, Any]:
+    """What was typed as text, as the YAML file would have it; what was not given is left out."""
+    import yaml
+
+    def one(word: str) -> Any:
+        return word if ":" in word else yaml.safe_load(word)
+
+    for section in ("task", "model", "training"):
+        mapping[section] = {
+            key: [one(word) for word in value] if isinstance(value, list) else one(value)
+            for key, value in mapping[section].items()
+            if value is not None
+        }
+    return mapping
+
+
+for _position, _task in enumerate(TASKS):
+    app.command(_command(_task), name=_task, sort_key=_position)
+
+
+def _sweep(sweep: Sweep, runs: Path, workers: int | None, retry: bool, dry_run: bool) -> int:
+    if workers is not None and workers < 1:
+        raise InputError(f"workers is {workers}: at least 1")
+    workers = workers or min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2, 8)
+    console = Console(highlight=False)
+    for spec in {spec.task: spec for spec in sweep.specs}.values():
+        announce_fetch(spec)
+    if dry_run:
+        return _dry_run(console, sweep, workers)
+    board = _Board(console, len(sweep.specs))
+    news = training.run_all(sweep.specs, runs=runs, workers=workers, retry=retry)
+    try:
+        with board, contextlib.closing(news):
+            for spec, told in news:
+                board.show(spec, told)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on, and does nothing twice", file=sys.stderr)
+        return INTERRUPTED
+    board.sum_up(sweep)
+    return FAILED if board.failed else 0
+
+
+def _dry_run(console: Console, sweep: Sweep, workers: int) -> int:
+    for spec in sweep.specs[:20]:
+        console.print(Text(f"{default_name(spec)}  {_varied(spec, sweep)}"), soft_wrap=True)
+    if len(sweep.specs) > 20:
+        console.print(f"… and {len(sweep.specs) - 20} more")
+    found = training.estimate(sweep.specs, workers)
+    costs = f"at most {duration(found.seconds)} with {workers} workers, {found.bytes / 1e6:,.1f} MB on disk"
+    console.print(f"{found.runs} runs: {costs}", soft_wrap=True)
+    return 0
+
+
+def _varied(spec: RunSpec, sweep: Sweep) -> str:
+    mapping = spec.to_mapping()
+    pairs = (name.split(".") for name in sweep.varied)
+    return "  ".join(f"{key} {mapping[section][key]}" for section, key in pairs)
+
+
+class _Board:
+    """A sweep as it goes: bars in a terminal, a line a run anywhere else, and what came of it."""
+
+    def __init__(self, console: Console, count: int) -> None:
+        self.failed: list[tuple[RunSpec, Failure]] = []
+        self._console, self._count = console, count
+        self._ended: dict[str, Run] = {}
+        self._rows = RunRows(console)
+        self._began = time.monotonic()
+        self._trained: set[str] = set()
+        self._best: tuple[float, RunSpec] | None = None
+
+    def __enter__(self) -> _Board:
+        self._rows.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._rows.stop()
+
+    def show(self, spec: RunSpec, told: Progress | Run | Failure) -> None:
+        if isinstance(told, Progress):
+            self._trained.add(spec.identity())
+            self._rows.draw(spec, told)
+            return
+        if isinstance(told, Failure):
+            self.failed.append((spec, told))
+            self._rows.end(spec, self._count - self._rows.done - 1, self._summary())
+            self._console.print(Text(f"{default_name(spec)} failed: {told.error}", style="red"), soft_wrap=True)
+            return
+        self._ended[spec.identity()] = told
+        accuracy = _accuracy(told)
+        if accuracy is not None and (self._best is None or accuracy > self._best[0]):
+            self._best = (accuracy, spec)
+        self._rows.end(spec, self._count - self._rows.done - 1, self._summary())
+        if not self._console.is_terminal:
+            reused = "" if spec.identity() in self._trained else "  (was there)"
+            line = f"{self._rows.done}/{self._count}  {default_name(spec)}  {_outcome(told)}{reused}"
+            self._console.print(Text(line), soft_wrap=True)
+
+    def _summary(self) -> str:
+        parts = [f"{len(self.failed)} failed"] if self.failed else []
+        ended = len(self._trained & self._ended.keys())
+        left = self._count - len(self._ended) - len(self.failed)
+        if ended and left:
+            parts.append(f"about {duration((time.monotonic() - self._began) / ended * left)} left")
+        if self._best is not None:
+            parts.append(f"best {self._best[0]:.3f} {default_name(self._best[1])}")
+        return "  ".join(parts)
+
+    def sum_up(self, sweep: Sweep) -> None:
+        """A line for each setting: how many of its seeds were solved, and when."""
+        seeds = "training.seed" in sweep.varied
+        varied = [name for name in sweep.varied if name != "training.seed"]
+        groups: dict[tuple[str, ...], list[Run]] = {}
+        for spec in sweep.specs:
+            run = self._ended.get(spec.identity())
+            mapping = spec.to_mapping()
+            key = tuple(str(mapping[section][key]) for section, key in (name.split(".") for name in varied))
+            groups.setdefault(key, [])
+            if run is not None:
+                groups[key].append(run)
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in varied:
+            table.add_column(name.partition(".")[2])
+        for heading in ("solved", "accuracy", "steps to solve"):
+            table.add_column(heading, justify="right")
+        for key, runs in groups.items():
+            table.add_row(*key, *_figures(runs))
+        self._console.print(table)
+        of = "k of n seeds" if seeds else "runs"
+        done = f"{len(self._ended)} of {self._count} runs done"
+        failed = f", {len(self.failed)} failed (again with --retry)" if self.failed else ""
+        self._console.print(Text(f"{done}{failed}; solved: {of} with accuracy .99 on fresh samples"), soft_wrap=True)
+
+
+def _figures(runs: list[Run]) -> tuple[str, str, str]:
+    solved = [run for run in runs if (run.result or {}).get("solved")]
+    accuracies = sorted(a for a in map(_accuracy, runs) if a is not None)
+    steps = sorted(int((run.result or {})["steps"]) for run in solved if (run.result or {}).get("stopped") == "solved")
+    return (
+        f"{len(solved)} of {len(runs)}",
+        f"{accuracies[len(accuracies) // 2]:.3f}" if accuracies else "-",
+        ", ".join(map(str, steps)) or "-",
+    )
+
+
+def _accuracy(run: Run) -> float | None:
+    evaluation: Mapping[str, Any] = (run.result or {}).get("evaluation") or {}
+    return evaluation.get("accuracy")
+
+
+def _outcome(run: Run) -> str:
+    result = run.result or {}
+    accuracy = _accuracy(run)
+    told = "solved" if result.get("solved") else run.status if run.status != "done" else "not solved"
+    return f"{told} after {result.get('steps')} steps" + ("" if accuracy is None else f", accuracy {accuracy:.3f}")

@@ -1,0 +1,197 @@
+"""What ``unrolled generate`` puts on the screen: one text or many, JSON lines, the likeliest texts, a conversation."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from unrolled.errors import InputError, UnrolledError
+from unrolled.generation import Stream, beam_search
+
+if TYPE_CHECKING:
+    from unrolled.generation import Choice, TextModel
+
+__all__ = ["converse", "write_beam", "write_json", "write_plain"]
+
+_TOGETHER = 10_000_000
+"""Characters of several samples that are kept until the first of them is whole; more are written one after another."""
+
+_OBJECT = 4096
+"""Characters after which a JSON object ends and the text goes on in another."""
+
+
+def write_plain(model: TextModel, start: str, length: int, samples: int, options: dict[str, Any]) -> None:
+    """One text as it comes, or several, each under its number."""
+    together = samples if samples > 1 and samples * length <= _TOGETHER else 1
+    for first in range(0, samples, together):
+        stream = _open(model, start, min(together, samples - first), first, options)
+        if first == 0:
+            _announce(model, options["choice"], options["seed"])
+        if samples == 1:
+            _put(stream.starts[0])
+            for piece in _read_first(stream, length):
+                _put(stream.texts(piece)[0])
+            _put("\n")
+            continue
+        if together == 1:
+            _put(f"── {first + 1} ──\n{stream.starts[0]}")
+            for piece in _read_first(stream, length):
+                _put(stream.texts(piece)[0])
+            _put("\n")
+            continue
+        parts = [stream.starts, *(stream.texts(piece) for piece in _read_first(stream, length))]
+        for row, text in enumerate(zip(*parts, strict=True)):
+            _put(f"── {first + row + 1} ──\n{''.join(text)}\n")
+
+
+def write_json(model: TextModel, start: str, length: int, samples: int, options: dict[str, Any]) -> None:
+    """An object for each text, or for each piece of a long one; `at` counts the characters before it."""
+    together = max(1, min(samples, _TOGETHER // max(length, 1)))
+    for first in range(0, samples, together):
+        stream = _open(model, start, min(together, samples - first), first, {**options, "log_probabilities": True})
+        rows = range(len(stream.starts))
+        texts, likelihoods = [""] * len(rows), [[] for _ in rows]  # type: list[str], list[list[float]]
+        at = 0
+        pieces = _read_first(stream, length)
+        ended = length == 0
+        while not ended:
+            piece = next(pieces, None)
+            ended = piece is None
+            if piece is not None:
+                assert piece.log_probabilities is not None
+                for row, text in enumerate(stream.texts(piece)):
+                    texts[row] += text
+                    likelihoods[row] += [round(value, 6) for value in piece.log_probabilities[:, row].tolist()]
+            if ended or len(likelihoods[0]) >= _OBJECT:
+                for row in rows:
+                    entry = {"sample": first + row, "at": at, "start": stream.starts[row], "text": texts[row]}
+                    if likelihoods[row]:
+                        _put(json.dumps({**entry, "log_probabilities": likelihoods[row]}) + "\n")
+                at += len(likelihoods[0])
+                texts, likelihoods = [""] * len(rows), [[] for _ in rows]
+
+
+def write_beam(
+    model: TextModel,
+    start: str,
+    length: int,
+    beams: int,
+    samples: int,
+    until: str,
+    length_penalty: float | None,
+    weights: Any,
+    as_json: bool,
+) -> None:
+    """The best texts, as many as samples."""
+    if samples > beams:
+        raise InputError(f"--samples {samples} are more texts than --beam {beams} keeps")
+    with _watched("looking for the likeliest text", length) as watch:
+        found = beam_search(
+            model.model,
+            model.vocabulary,
+            start,
+            length=length,
+            beams=beams,
+            until=until,
+            length_penalty=1.0 if length_penalty is None else length_penalty,
+            weights=weights,
+            on_step=watch,
+        )[:samples]
+    _say(f"{model.run.name}: beam of {beams}")
+    for number, text in enumerate(found):
+        figures = {"log_probability": round(text.log_probability, 6), "score": round(text.score, 6)}
+        if as_json:
+            _put(json.dumps({"sample": number, "start": start, "text": text.text, **figures}) + "\n")
+        elif samples > 1:
+            _put(f"── {number + 1}, log P {text.log_probability:.2f} ──\n{start}{text.text}\n")
+        else:
+            _put(f"{start}{text.text}\n")
+
+
+def converse(model: TextModel, length: int, options: dict[str, Any]) -> None:
+    """A beginning a line; each text is drawn anew, and Ctrl-C ends it, not the program."""
+    _announce(model, options["choice"], options["seed"])
+    asks = sys.stdin.isatty()
+    if asks:
+        _say("a beginning, then Enter; Enter alone goes on; Ctrl-D ends")
+    stream: Stream | None = None
+    number = 0
+    while True:
+        if asks:
+            _put("> ")
+        line = sys.stdin.readline()
+        if not line:
+            break
+        line = line.rstrip("\n")
+        try:
+            if line or stream is None:
+                stream = _open(model, line, 1, number, options)
+                number += 1
+                _put(stream.starts[0])
+            for piece in _read_first(stream, length):
+                _put(stream.texts(piece)[0])
+            _put("\n")
+        except KeyboardInterrupt:
+            _put("\n")
+        except UnrolledError as error:
+            _say(f"error: {' '.join(str(error).split())}")
+
+
+def _open(model: TextModel, start: str, rows: int, first: int, options: dict[str, Any]) -> Stream:
+    return Stream(model.model, model.vocabulary, [start] * rows, first_row=first, **options)
+
+
+def _read_first(stream: Stream, length: int) -> Iterator[Any]:
+    """The pieces of a stream; while it reads a long beginning, a bar says how far."""
+    with _watched("reading the beginning", stream.unread) as watch:
+        stream.read(watch)
+    return stream.pieces(length)
+
+
+@contextmanager
+def _watched(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr, for what takes longer than two seconds in a terminal."""
+    bar = Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    task = bar.add_task(what, total=total)
+    began = time.monotonic()
+
+    def watch(done: int) -> None:
+        if not bar.live.is_started and time.monotonic() - began > 2:
+            bar.start()
+        bar.update(task, completed=done)
+
+    try:
+        yield watch
+    finally:
+        bar.stop()
+
+
+def _put(text: str) -> None:
+    """Text for the reader, at once. A terminal is shown control characters instead of obeying them."""
+    sys.stdout.write(text.translate(_SHOWN) if sys.stdout.isatty() else text)
+    sys.stdout.flush()
+
+
+_SHOWN = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {0x7F: 0x2421}
+_SHOWN |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _announce(model: TextModel, choice: Choice, seed: int) -> None:
+    """How the text is chosen, with the temperature in both its forms."""
+    if choice.temperature is None:
+        how = "greedy"
+    else:
+        how = f"temperature {choice.temperature:g} (tau {1 / choice.temperature:g})"
+    kept = [f"top-k {choice.top_k}" if choice.top_k else "", f"top-p {choice.top_p:g}" if choice.top_p else ""]
+    _say(", ".join(part for part in (f"{model.run.name}: {how}", *kept, f"seed {seed}") if part))

@@ -1,0 +1,144 @@
+"""The likeliest text, looked for along several beginnings at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unrolled.data import Vocabulary
+from unrolled.errors import InputError
+from unrolled.generation.choice import GREEDY
+from unrolled.generation.sampling import require_length
+from unrolled.generation.scribe import Precision, Scribe
+from unrolled.generation.stream import Stream
+from unrolled.nn import CharacterModel
+
+__all__ = ["Hypothesis", "beam_search"]
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A text that beam search ended with.
+
+    Attributes:
+        text: what follows the prompt.
+        log_probability: of the whole of it, in nats.
+        score: what it was ranked by: log_probability / characters^α.
+    """
+
+    text: str
+    log_probability: float
+    score: float
+
+
+def beam_search(
+    model: CharacterModel,
+    vocabulary: Vocabulary,
+    prompt: str,
+    *,
+    length: int,
+    beams: int,
+    until: str = "",
+    length_penalty: float = 1.0,
+    weights: Precision = "float32",
+    on_step: Callable[[int], None] | None = None,
+) -> tuple[Hypothesis, ...]:
+    """The `beams` likeliest texts found by going on, at every character, with the `beams` likeliest so far::
+
+        score(y) = (Σ_t ln P(y_t | prompt, y_<t)) / |y|^α
+
+    One beam is greedy. A text is ready after `length` characters, or where it has written `until`; texts of
+    different lengths are compared by their score, with α = 1 by the mean of a character.
+
+    Args:
+        model: a character model.
+        vocabulary: the characters of the text it was trained on.
+        prompt: the beginning, at least one character.
+        length: the most characters to write.
+        beams: how many texts are kept.
+        until: what ends a text; it belongs to it. Empty: its length alone does.
+        length_penalty: α, 0 or more.
+        weights: see `Precision`.
+        on_step: told how many characters have been written.
+
+    Returns:
+        The best first.
+
+    Raises:
+        TextError: a character outside the vocabulary.
+        InputError: no prompt, or a number out of range.
+    """
+    require_length(length)
+    if beams < 1:
+        raise InputError(f"beam is {beams}: at least 1 text is kept")
+    if not length_penalty >= 0:
+        raise InputError(f"the length penalty is {length_penalty}: 0 or more")
+    if not prompt:
+        raise InputError("beam search needs a prompt: it draws nothing, so it cannot begin by itself")
+    ending = vocabulary.encode(until)
+    stream = Stream(model, vocabulary, [prompt], choice=GREEDY, seed=0, weights=weights)
+    search = _Search(stream.open(), stream.last, beams, ending, length_penalty)
+    for step in range(length):
+        if search.is_over:
+            break
+        search.step()
+        if on_step is not None:
+            on_step(step + 1)
+    return tuple(
+        Hypothesis(vocabulary.decode(codes), log_probability, score)
+        for codes, log_probability, score in search.ranked()
+    )
+
+
+class _Search:
+    """The texts so far: one row of the scribe each, and how each came about."""
+
+    def __init__(self, scribe: Scribe, last: Tensor, beams: int, ending: Tensor, length_penalty: float) -> None:
+        self.scribe, self.beams, self.ending, self.length_penalty = scribe, beams, ending, length_penalty
+        self.symbols = last
+        self.likelihoods = torch.zeros(1, dtype=torch.float64)
+        self.tails = torch.full((1, len(ending)), -1)  # the last characters, to find the ending in
+        self.steps: list[tuple[Tensor, Tensor]] = []  # (the row it goes on from, its character), by step and row
+        self.ready: list[tuple[list[int], float, float]] = []
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no text is left to go on with, or none could still come among the best."""
+        if len(self.symbols) == 0:
+            return True
+        if len(self.ready) < self.beams or self.length_penalty > 0:
+            return False
+        return float(self.likelihoods[0]) < sorted(score for *_, score in self.ready)[-self.beams]
+
+    def step(self) -> None:
+        """One more character for each text."""
+        logits = self.scribe.advance(self.symbols).to("cpu", torch.float64)
+        if not torch.isfinite(logits).all():
+            raise InputError("the model gives logits that are not finite: its training diverged, take an earlier run")
+        totals = self.likelihoods[:, None] + logits.log_softmax(1)
+        best, places = totals.flatten().topk(min(self.beams, totals.numel()))
+        rows, symbols = places // totals.shape[1], places % totals.shape[1]
+        self.steps.append((rows, symbols))
+        tails = torch.cat([self.tails[rows], symbols[:, None]], 1)[:, 1:] if len(self.ending) else self.tails[rows]
+        ends = (tails == self.ending).all(1) if len(self.ending) else torch.zeros(len(rows), dtype=torch.bool)
+        for row in ends.nonzero()[:, 0].tolist():
+            self.ready.append(self._result(row, float(best[row])))
+        goes_on = (~ends).nonzero()[:, 0]
+        self.steps[-1] = (rows[goes_on], symbols[goes_on]) if bool(ends.any()) else (rows, symbols)
+        self.likelihoods, self.tails, self.symbols = best[goes_on], tails[goes_on], symbols[goes_on]
+        self.scribe.select(rows[goes_on])
+
+    def ranked(self) -> list[tuple[list[int], float, float]]:
+        """Codes, log-probability and score of the best, the best first."""
+        live = [self._result(row, float(likelihood)) for row, likelihood in enumerate(self.likelihoods)]
+        return sorted(self.ready + live, key=lambda found: -found[2])[: self.beams]
+
+    def _result(self, row: int, likelihood: float) -> tuple[list[int], float, float]:
+        codes = []
+        for rows, symbols in reversed(self.steps):
+            codes.append(int(symbols[row]))
+            row = int(rows[row])
+        return codes[::-1], likelihood, likelihood / max(len(codes), 1) ** self.length_penalty

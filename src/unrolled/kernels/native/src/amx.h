@@ -1,0 +1,41 @@
+/* Matrix tiles (AMX): sixteen rows of sixteen words, and their product; nothing where the library is built without.
+ *
+ * A tile is 16 × 64 bytes. tile_dot(c, a, b): c[m, n] += Σ_k pair a[m, k] · pair b[k, n]. With UNROLLED_AMX_EMULATED plain C
+ * does what the instructions do, so that the layout of the data can be tested where there are none.
+ */
+#ifndef UNROLLED_AMX_H
+#define UNROLLED_AMX_H
+
+#include "gemm.h"
+
+#if defined(UNROLLED_AMX)
+#define TILE 16
+
+/* One tile of rows times a panel: gemm_rows for any number of rows up to TILE. */
+void amx_rows(float *tile, ptrdiff_t rows, int vectors, const float *const *start, ptrdiff_t start_offset,
+              const struct gemm_run *runs, int count, ptrdiff_t b_stride);
+#endif
+
+#if defined(UNROLLED_AMX) && !defined(UNROLLED_AMX_EMULATED)
+INLINE void tiles_begin(void) {
+    struct {
+        uint8_t palette, start_row, reserved[14];
+        uint16_t row_bytes[16];
+        uint8_t rows[16];
+    } shape __attribute__((aligned(64))) = {.palette = 1};
+    for (int i = 0; i < 8; ++i) {
+        shape.row_bytes[i] = 64;
+        shape.rows[i] = TILE;
+    }
+    _tile_loadconfig(&shape);
+}
+INLINE void tiles_end(void) { _tile_release(); }
+#define tile_load(t, p, stride) _tile_loadd(t, p, stride)
+#define tile_store(t, p, stride) _tile_stored(t, p, stride)
+#define tile_dot(c, a, b) _tile_dpbf16ps(c, a, b)
+#else
+INLINE void tiles_begin(void) {}
+INLINE void tiles_end(void) {}
+#endif
+
+#endif

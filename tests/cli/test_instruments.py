@@ -1,0 +1,76 @@
+"""``unrolled gradients`` and ``unrolled reach``: tables, JSON, pages, mistakes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SMALL = ("--hidden", "6", "--batch", "3", "--length", "8")
+
+
+def test_the_microscope_in_a_terminal(cli: Any) -> None:
+    answer = cli("gradients", "--cell", "lstm", "--layers", "2", *SMALL)
+    assert answer.code == 0
+    lines = answer.out.splitlines()
+    assert sum("untrained, layer" in line.replace("  ", " ") or "layer" in line for line in lines) >= 4
+    assert "singular values" in answer.out
+    assert not Path("runs").exists()
+
+
+def test_the_microscope_as_json(cli: Any) -> None:
+    found = json.loads(cli("gradients", "--cell", "rnn", "--scale", "0.5", "--json", *SMALL).out)
+    network = found["networks"]["rnn, untrained"]
+    assert (network["steps"], network["sequences"]) == (8, 3)
+    (layer,) = network["layers"]
+    assert len(layer["norms"]["hidden"]) == 8
+    assert set(layer["contributions"]) == {"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"}
+    assert network["lyapunov_nats_per_step"][0] < 0
+
+
+def test_reach_as_json(cli: Any) -> None:
+    found = json.loads(cli("reach", "--cell", "gru", "--ring", "2", "--replacement", "--json", *SMALL).out)
+    assert list(found) == ["gru, untrained", "gru, untrained, replaced", "GCN of 2 layers on a ring"]
+    assert len(found["gru, untrained"]["influence"]) == 8
+    assert len(found["GCN of 2 layers on a ring"]["influence"]) == 3
+    assert found["GCN of 2 layers on a ring"]["unit"] == "hops"
+
+
+def test_a_run_is_seen_as_it_began_and_as_it_is(cli: Any, quick: tuple[str, ...]) -> None:
+    assert cli("train", "palindromes", "--name", "mine", "--cell", "rnn", *quick).code == 0
+    answer = cli("gradients", "mine", "--out", "look.html")
+    assert answer.code == 0
+    page = Path("look.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 5  # h; the parts and the gates of each
+    assert "trained" in answer.out
+    assert "Published beside measured" not in page
+    answer = cli("reach", "mine", "--length", "12", "--out", "reach.html")
+    assert answer.code == 0
+    assert "12" in Path("reach.html").read_text(encoding="utf-8")
+
+
+def test_a_run_begins_with_the_weights_that_training_drew(cli: Any, quick: tuple[str, ...]) -> None:
+    options = [word if word != "3" else "0" for word in quick]
+    assert cli("train", "palindromes", "--name", "still", *options[:5], "0").code == 0
+    found = json.loads(cli("gradients", "still", "--json").out)["networks"]
+    assert found["untrained"]["layers"][0]["norms"] == found["trained"]["layers"][0]["norms"]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("gradients nobody", "no run 'nobody'"),
+        ("gradients --cell lstn", "no cell 'lstn'; did you mean 'lstm'?"),
+        ("gradients --batch 0", "batch is 0: at least 1 sequence"),
+        ("gradients --length -1", "length"),
+        ("gradients --scale -1 --cell rnn", "scale is -1.0: 0 or more"),
+        ("gradients --hiden 5", "no option '--hiden'; did you mean '--hidden'?"),
+        ("gradients nobody --hidden 5", "--hidden is for an untrained network"),
+        ("reach --ring 0", "ring is 0: a GCN has at least 1 layer"),
+        ("reach --probes 1", "probes is 1: at least 2"),
+    ],
+)
+def test_a_mistake_costs_one_line(cli: Any, words: str, expected: str) -> None:
+    assert expected in cli(*words.split()).mistake

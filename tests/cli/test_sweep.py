@@ -1,0 +1,76 @@
+"""``unrolled sweep``: from a line or a file, once each, failures kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unrolled.record import list_runs
+
+TINY = ("--hidden", "4", "--batch", "4", "--steps", "3", "--evaluate-every", "3", "--workers", "1")
+BROKEN = """
+import torch
+class Cell(torch.nn.RNNCell):
+    def forward(self, x, state):
+        raise RuntimeError("not today")
+"""
+
+
+def test_a_line_of_lists_trains_every_combination_once(cli: Any) -> None:
+    words = ("sweep", "palindromes", "--cell", "rnn,lstm", "--length", "3:5:2", "--seed", "0", *TINY)
+    first = cli(*words)
+    assert first.code == 0, first
+    assert "1/4  palindromes-rnn-3-seed0" in first.out and "4 of 4 runs done" in first.out
+    runs = list_runs("runs")
+    assert len(runs) == 4 and all(run.status == "done" for run in runs)
+    again = cli(*words)
+    assert again.code == 0 and again.out.count("(was there)") == 4
+    more = cli(*words[:5], "3:7:2", *words[6:])
+    assert more.out.count("(was there)") == 4 and "6 of 6 runs done" in more.out
+    assert len(list_runs("runs")) == 6
+
+
+def test_a_file_and_what_it_would_cost(cli: Any) -> None:
+    Path("many.yaml").write_text(
+        "task: {name: palindromes, length: [3, 5]}\nmodel: {hidden: 4}\ntraining: {seed: 0:2, steps: 40, batch: 4}\n"
+    )
+    answer = cli("sweep", "many.yaml", "--dry-run")
+    assert answer.code == 0, answer
+    assert "palindromes-lstm-3-seed0  length 3  seed 0" in answer.out
+    assert "6 runs: at most 0:0" in answer.out and "MB on disk" in answer.out
+    assert list_runs("runs") == []
+
+
+def test_a_failed_run_is_kept_with_its_reason_and_tried_again_on_request(cli: Any) -> None:
+    Path("mine.py").write_text(BROKEN)
+    words = ("sweep", "palindromes", "--cell", "rnn,mine.py:Cell", "--length", "3", *TINY)
+    answer = cli(*words)
+    assert answer.code == 1, answer
+    assert "not today" in answer.out and "1 of 2 runs done, 1 failed (again with --retry)" in answer.out
+    (failed,) = [run for run in list_runs("runs") if run.failure is not None]
+    assert failed.status == "unfinished" and "not today" in (failed.failure or "")
+    noted = failed.path.joinpath("failure.json").read_bytes()
+    assert cli(*words).code == 1  # not tried again, so that the note stays as it was
+    assert failed.path.joinpath("failure.json").read_bytes() == noted
+    assert "failed" in cli("runs").out
+    retried = cli(*words, "--retry")
+    assert retried.code == 1 and "not today" in retried.out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["sweep", "palindrome"], "did you mean 'palindromes'?"),
+        (["sweep", "nowhere.yaml"], "no file 'nowhere.yaml'"),
+        (["sweep", "palindromes", "--cell", "rnn,lstn"], "did you mean 'lstm'?"),
+        (["sweep", "palindromes", "--length", "9:3"], "the range '9:3' is empty"),
+        (["sweep", "palindromes", "--length", "ten,9"], "task.length is 'ten'"),
+        (["sweep", "palindromes", "--lenght", "9"], "--lenght"),
+        (["sweep", "palindromes", "--workers", "0"], "workers is 0: at least 1"),
+        (["sweep", "palindromes", "--length", "3,4,5", "--seed", "1,2", "--combine", "zip"], "task.length has 3"),
+    ],
+)
+def test_mistakes_cost_one_line(cli: Any, words: list[str], expected: str) -> None:
+    assert expected in cli(*words).mistake

@@ -1,0 +1,75 @@
+"""Beam search beside the enumeration of every text."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+
+from unrolled.data import Vocabulary
+from unrolled.errors import InputError
+from unrolled.generation import beam_search, generate
+from unrolled.nn import GRU, CharacterModel, Recurrent
+
+LETTERS = Vocabulary("abc.")
+
+
+def model(layer: torch.nn.Module | None = None) -> CharacterModel:
+    torch.manual_seed(1)
+    made = CharacterModel(GRU(4, 8) if layer is None else layer, symbols=4).eval()
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.mul_(3)
+    return made
+
+
+@torch.no_grad()
+def log_probability(made: CharacterModel, prompt: str, text: str) -> float:
+    codes = LETTERS.encode(prompt + text)
+    logits, _ = made(codes[:-1, None])
+    every = logits[:, 0].double().log_softmax(1).gather(1, codes[1:, None])[:, 0]
+    return float(every[len(prompt) - 1 :].sum())
+
+
+@pytest.mark.parametrize("layer", [None, Recurrent(torch.nn.LSTMCell(4, 8))])
+def test_wide_enough_it_finds_the_likeliest_of_all(layer: torch.nn.Module | None) -> None:
+    made = model(layer)
+    every = {"".join(text): log_probability(made, "ab", "".join(text)) for text in itertools.product(LETTERS, repeat=4)}
+    found = beam_search(made, LETTERS, "ab", length=4, beams=64)
+    best = sorted(every, key=lambda text: -every[text])[:64]
+    assert [hypothesis.text for hypothesis in found[:10]] == best[:10]
+    assert found[0].log_probability == pytest.approx(every[best[0]], abs=1e-5)
+    assert found[0].score == pytest.approx(every[best[0]] / 4, abs=1e-5)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+def test_ends_compete_by_their_score(alpha: float) -> None:
+    made = model()
+    texts = {
+        "".join(text[: text.index(".") + 1] if "." in text else text) for text in itertools.product(LETTERS, repeat=4)
+    }
+    scores = {text: log_probability(made, "ab", text) / len(text) ** alpha for text in texts}
+    found = beam_search(made, LETTERS, "ab", length=4, beams=256, until=".", length_penalty=alpha)
+    assert found[0].text == max(scores, key=scores.__getitem__)
+    assert found[0].score == pytest.approx(max(scores.values()), abs=1e-5)
+    assert all("." not in hypothesis.text[:-1] for hypothesis in found)
+
+
+def test_one_beam_is_greedy() -> None:
+    made = model()
+    (found,) = beam_search(made, LETTERS, "cab", length=30, beams=1)
+    greedy = generate(made, LETTERS, "cab", length=30, temperature=None, generator=torch.Generator())
+    assert found.text == "".join(greedy)
+
+
+def test_what_cannot_be_looked_for() -> None:
+    for wrong, match in (
+        ({"beams": 0}, "beam is 0"),
+        ({"length_penalty": -1.0}, "penalty"),
+        ({"length": -1}, "length"),
+    ):
+        with pytest.raises(InputError, match=match):
+            beam_search(model(), LETTERS, "a", **({"length": 3, "beams": 2} | wrong))
+    with pytest.raises(InputError, match="needs a prompt"):
+        beam_search(model(), LETTERS, "", length=3, beams=2)
