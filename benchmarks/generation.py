@@ -30,11 +30,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
-from onnx import TensorProto, helper, numpy_helper
 
+import onnx
+from onnx import TensorProto, helper, numpy_helper
 from unrolled import data, nn, training
 from unrolled.generation import Choice, Stream
 from unrolled.kernels import recurrent
