@@ -11,7 +11,7 @@ Expected: report A's plateau for its settings (RNN, L = 10: accuracy near .2 at 
 settings the RNN at L = 10 and the LSTM at L = 20 solved on 3 of 3 seeds. At the edge a run is all or nothing,
 so every result is "k of n seeds solved", with all curves beside it.
 
-Time: about 3 minutes on two cores (quick), about 25 (full).
+Time: about 2 minutes on two cores (quick), about 25 (full).
 """
 
 from __future__ import annotations
@@ -351,7 +351,7 @@ CLAIM = Claim(
         "bias, the digit as one number) and with healthy ones (one-hot, Xavier, zero biases, forget bias 1)?"
     ),
     expected="with report A's settings its plateau; with healthy ones RNN L = 10, LSTM L = 20 solved 3 of 3",
-    minutes={"quick": 3, "full": 25},
+    minutes={"quick": 2.2, "full": 25},
     specs=specs,
     measure=measure,
     shortened=shortened,
