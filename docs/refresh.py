@@ -18,13 +18,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from unrolled.analysis.gradients import phase_diagram, phase_points
 from unrolled.data import course_2020
 from unrolled.experiments import read_result, result_path
+from unrolled.experiments.instruments import phase_figure
 from unrolled.graph.reach import hop_distances
 from unrolled.report import render_graph, render_svg
+from unrolled.spec import ModelSpec
 
 ROOT = Path(__file__).parents[1]
-PICTURES = {"palindromes": 1, "gradients": 0}
+PICTURES = {"palindromes": 1, "gradients": 0, "reach": 0}
 """Which figure of which claim becomes the picture of its name."""
 
 TERMINALS = {
@@ -54,6 +57,7 @@ def main(runs: Path) -> None:
         picture = ROOT / "docs" / "images" / f"{name}.svg"
         picture.write_text(_terminal(command), encoding="utf-8")
         print(picture.relative_to(ROOT))
+    _draw_phases(ROOT / "docs" / "images" / "phases.svg")
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
     readme.write_text(
@@ -77,6 +81,14 @@ def _terminal(command: str) -> str:
 def _hash(command: str) -> str:
     """So that the same command gives the same picture, byte for byte."""
     return hashlib.sha256(command.encode()).hexdigest()[:8]
+
+
+def _draw_phases(picture: Path) -> None:
+    """The map of `unrolled gradients --cell rnn --phase`."""
+    spec = ModelSpec(cell="rnn", hidden=64)
+    figure = phase_figure(phase_diagram(spec, phase_points(spec)))
+    picture.write_text(_on_paper(render_svg(figure)), encoding="utf-8")
+    print(picture.relative_to(ROOT))
 
 
 def _on_paper(svg: str) -> str:

@@ -72,6 +72,17 @@ def test_exponents_add_up_to_the_determinants() -> None:
     assert (found.steps, found.sequences, len(found.errors)) == (30, B, H)
 
 
+@pytest.mark.parametrize("direction", [0, 1])
+def test_the_first_is_the_growth_of_one_disturbance(direction: int) -> None:
+    layer, x = drawn("peephole", bidirectional=True), sequences(12)
+    found = lyapunov_exponents(layer, x[:, :1], direction=direction, count=1)
+    steps = state_jacobians(layer, x[:, :1], direction=direction).matrices[:, 0]
+    moved = torch.eye(2 * H, dtype=torch.float64)[0]
+    for jacobian in steps.flip(0) if direction else steps:
+        moved = jacobian @ moved
+    assert found.exponents[0] == pytest.approx(math.log(moved.norm().item()) / 12, rel=1e-9)
+
+
 def at_rest(scale: float) -> RNN:
     """An RNN that reads zeros and stays at h = 0, where its Jacobian is W_hh."""
     layer = RNN(I, 16, bias=False)

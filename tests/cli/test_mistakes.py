@@ -14,7 +14,7 @@ import pytest
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("trian", "no command 'trian'; did you mean 'train'? commands: train, sweep, generate, report"),
+        ("trian", "no command 'trian'; did you mean 'train'? commands: train, sweep, generate, report, graph, runs"),
         ("train palindrome", "no task 'palindrome'; did you mean 'palindromes'? tasks: palindromes, binary-"),
         ("train --steps 3", "no task is given before '--steps'; tasks: palindromes"),
         (
@@ -75,7 +75,6 @@ import pytest
         ("train text --tied", "tied is on but input is 'one-hot'"),
         ("train palindromes --tied --input embedding", "it is an option of text"),
         ("train text --state carry", "--state is 'carry': did you mean 'carried'?"),
-        ("generate", "RUN needs a value"),
         ("generate nobody", "no run 'nobody'"),
         ("report nobody", "no run 'nobody'"),
         ("report", "no runs in 'runs'"),
@@ -204,7 +203,9 @@ def test_a_text_that_came_down_a_pipe_is_resumed_without_it(
     monkeypatch.setattr(sys, "stdin", None)
     assert cli("train", "text", "--name", run.name, "--resume").code == 0
     shutil.rmtree("cache")
-    assert "came from standard input and is no longer in" in cli("generate", run.name).mistake
+    assert cli("generate", run.name, "--length", "5").code == 0  # the run knows its characters
+    again = cli("train", "--config", run / "spec.yaml", "--name", "again")
+    assert "came from standard input and is no longer in" in again.mistake
 
 
 def test_a_character_that_the_model_has_never_seen(cli: Any, novel: Path) -> None:
@@ -222,7 +223,7 @@ def trained(cli: Any, quick: tuple[str, ...]) -> Path:
 def test_a_cut_checkpoint(cli: Any, trained: Path) -> None:
     weights = trained / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])
-    assert "weights.safetensors' is damaged" in cli("generate", "mine").mistake
+    assert "weights.safetensors' is damaged" in cli("gradients", "mine").mistake
 
 
 def test_a_changed_checkpoint(cli: Any, trained: Path) -> None:
@@ -230,19 +231,19 @@ def test_a_changed_checkpoint(cli: Any, trained: Path) -> None:
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
-    assert "checksum" in cli("generate", "mine").mistake
+    assert "checksum" in cli("gradients", "mine").mistake
 
 
 def test_a_foreign_checkpoint(cli: Any, trained: Path) -> None:
     (trained / "weights.safetensors").write_bytes(b"\x80\x04 something pickled")
-    assert "weights.safetensors" in cli("generate", "mine").mistake
+    assert "weights.safetensors" in cli("gradients", "mine").mistake
 
 
 def test_somebody_elses_checkpoint(cli: Any, trained: Path, quick: tuple[str, ...]) -> None:
     assert cli("train", "palindromes", "--name", "other", *quick, "--hiden", "5").code == 2
     assert cli("train", "palindromes", "--cell", "rnn", "--name", "other", *quick).code == 0
     shutil.copy("runs/other/weights.safetensors", trained)
-    assert "not of its spec's network" in cli("generate", "mine").mistake
+    assert "not of its spec's network" in cli("gradients", "mine").mistake
 
 
 def test_a_damaged_run(cli: Any, trained: Path) -> None:

@@ -178,14 +178,10 @@ def _place(name: str, layer: int, direction: str, each: StateGradients) -> str:
     return f"{name}{where}{', reverse' if direction == 'reverse' else ''}"
 
 
-def _curve(label: str, values: Sequence[float], tone: int, *, floor: float = FLOOR) -> Curve:
-    return Curve(
-        label,
-        tuple(float(t) for t in range(1, len(values) + 1)),
-        tuple(max(value, floor) for value in values),
-        "line",
-        tone,
-    )
+def _curve(label: str, values: Sequence[float], tone: int) -> Curve:
+    """Values over t = 1..T on a logarithmic axis, without those that are zero."""
+    there = [(float(t), max(value, FLOOR)) for t, value in enumerate(values, 1) if value > 0]
+    return Curve(label, tuple(t for t, _ in there), tuple(value for _, value in there), "line", tone)
 
 
 def _weights_figure(name: str, each: StateGradients, sources: Sequence[str], settings: str) -> Figure:
@@ -196,7 +192,7 @@ def _weights_figure(name: str, each: StateGradients, sources: Sequence[str], set
         y_label="|G_t|, ∂L/∂W = Σ G_t",
         curves=tuple(_curve(key, part.norms, tone) for tone, (key, part) in enumerate(parts.items())),
         log_y=True,
-        caption="Top layer, forward. The parts add up to the gradient exactly.",
+        caption="Top layer, forward. The parts add up to the gradient exactly; those that are zero are left out.",
         sources=tuple(sources),
         settings=settings,
     )
@@ -208,7 +204,13 @@ def _gates_figure(name: str, each: StateGradients, sources: Sequence[str], setti
         x_label="time step t",
         y_label="share of units",
         curves=tuple(
-            _curve(key.replace("_", " "), shares.saturated, tone, floor=0.0)
+            Curve(
+                key.replace("_", " "),
+                tuple(float(t) for t in range(1, each.steps + 1)),
+                shares.saturated,
+                "line",
+                tone,
+            )
             for tone, (key, shares) in enumerate(each.top.gates.items())
             if key != "memory"
         ),
