@@ -63,8 +63,8 @@ def trials(draw: st.DrawFn) -> Trial:
 def check(trial: Trial) -> None:
     """Hold a random trial to BOUND; where its numbers are badly conditioned, to a few times torch's own error.
 
-    A gradient is a sum of H terms of order 1 and more, so its order is √H: where it cancels to less (H = 139 with one row,
-    one step and one input) an error relative to what is left says nothing of the code that summed.
+    A gradient is a sum of H terms of order 1 and more, so its order is √H: where it cancels to less (H = 139, with one
+    row, one step and one input) an error relative to what is left says nothing of the code that summed.
     """
     floors = {"floor": 1.0, "sums": trial.H**0.5}
     found = errors(load(), trial, **floors)
