@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
 
 import pytest
 import torch
 from torch.export import Dim
 
 from unrolled import nn
+
+if sys.version_info < (3, 12):  # inductor imports setuptools, which refuses where a test has imported distutils before
+    os.environ.setdefault("SETUPTOOLS_USE_DISTUTILS", "stdlib")
 
 I, H = 3, 5
 

@@ -80,7 +80,7 @@ _AFTER: Mapping[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "relu": torch.relu,
 }
-_SECONDS = 6.0
+_SECONDS = 12.0
 """How long a beginning is looked for, in seconds of this process."""
 
 _RIGHT_AFTER = ("nothing", "log-softmax over the classes", "softmax over the classes")

@@ -133,5 +133,6 @@ class Model(torch.nn.Module, ABC):
             output, state = call_with_weight_drop(self.layer, self.recurrent_dropout, x, state, **options)
         else:
             output, state = self.layer(x, state, **options)
-        output = dropout(output, self.output_dropout, self.training and self.output_dropout > 0)
+        if self.training and self.output_dropout > 0:
+            output = dropout(output, self.output_dropout)
         return output.transpose(0, 1) if batch_first else output, state

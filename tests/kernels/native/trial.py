@@ -74,8 +74,12 @@ class Torch:
         return Gradients(found.x, found.state, tuple(found.weights))
 
 
-def errors(library: Library | Torch, trial: Trial, floor: float = FLOOR) -> dict[str, float]:
-    """The largest error of every output and gradient, relative to the largest value of each, or to `floor`."""
+def errors(library: Library | Torch, trial: Trial, floor: float = FLOOR, sums: float | None = None) -> dict[str, float]:
+    """The largest error of every output and gradient, relative to the largest value of each, or to `floor`.
+
+    `sums` is the floor of the gradients, where it is another.
+    """
+    sums = floor if sums is None else sums
     draw = torch.Generator().manual_seed(trial.seed)
     cell, T, B, I, H = CELLS[trial.cell], trial.T, trial.B, trial.I, trial.H
 
@@ -125,13 +129,13 @@ def errors(library: Library | Torch, trial: Trial, floor: float = FLOOR) -> dict
         found[name] = max(_error(got, want, floor), _error(quickly, got, floor))
     if not trial.tokens:
         assert grads.x is not None
-        found["∂x"] = _error(grads.x, x.grad, floor)
+        found["∂x"] = _error(grads.x, x.grad, sums)
     for name, got, leaf in zip(cell.state_names, grads.state, state, strict=True):
-        found[f"∂{name}"] = _error(got, leaf.grad, floor)
+        found[f"∂{name}"] = _error(got, leaf.grad, sums)
     for name, grad, leaf in zip(Weights._fields, grads.weights, weights, strict=True):
         assert (grad is None) == (leaf is None)
         if grad is not None and leaf is not None:
-            found[f"∂{name}"] = _error(grad, leaf.grad, floor)
+            found[f"∂{name}"] = _error(grad, leaf.grad, sums)
     return found
 
 
