@@ -351,7 +351,7 @@ CLAIM = Claim(
         "bias, the digit as one number) and with healthy ones (one-hot, Xavier, zero biases, forget bias 1)?"
     ),
     expected="with report A's settings its plateau; with healthy ones RNN L = 10, LSTM L = 20 solved 3 of 3",
-    minutes={"quick": 2.2, "full": 25},
+    minutes={"quick": 1.5, "full": 25},
     specs=specs,
     measure=measure,
     shortened=shortened,
