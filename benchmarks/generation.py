@@ -150,7 +150,7 @@ def onnx_loop(model: nn.CharacterModel, batch: int, threads: int) -> Write:
     onnx.checker.check_model(made)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1 if batch == 1 else threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # else it slows the side that is timed next
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # spinning slows the side timed next
     session = onnxruntime.InferenceSession(made.SerializeToString(), options, providers=["CPUExecutionProvider"])
     outputs = ["next", *(f"{s}_out" for s in states)]
 
