@@ -22,15 +22,18 @@ COMMON = [
 """Plain descent, so that two roundings of a gradient stay two roundings; a batch that two do not share evenly."""
 
 
-def trained(folder: Path, name: str, *options: str, processes: int = 1) -> subprocess.CompletedProcess[str]:
+def trained(
+    folder: Path, name: str, *options: str, source: str = "tale.txt", processes: int = 1
+) -> subprocess.CompletedProcess[str]:
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     return subprocess.run(
         [
             sys.executable,
             *(launcher if processes > 1 else []),
-            *("-m", "unrolled.cli", "train", "text", "--source", str(folder / "tale.txt")),
+            *("-m", "unrolled.cli", "train", "text", "--source", source),
             *(*COMMON, *options, "--name", name, "--runs", str(folder / "runs")),
         ],
+        cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
         capture_output=True,
         text=True,
@@ -91,6 +94,6 @@ def test_two_processes_are_one(state: str, folder: Path) -> None:
 
 @pytest.mark.conformance
 def test_standard_input_has_one_reader(folder: Path) -> None:
-    done = trained(folder, "piped", "--source", "-", processes=2)
+    done = trained(folder, "piped", source="-", processes=2)
     assert done.returncode != 0
-    assert "standard input" in done.stderr
+    assert "torchrun's processes share no standard input: give a file" in done.stderr

@@ -58,7 +58,7 @@ def test_the_kernels_own_tests_run_clean(tmp_path: Path) -> None:
     }
     tests = "tests/kernels/native/test_library.py"
     done = subprocess.run(
-        [sys.executable, "-c", RUN, str(tmp_path), "-q", tests, "-k", "not fork and not another_process"],
+        [sys.executable, "-c", RUN, str(tmp_path), tests, "-k", "not fork and not another_process"],
         cwd=ROOT,
         env=environment,
         capture_output=True,
