@@ -7,7 +7,6 @@ or too much work).
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from unrolled.derivation import expression as e
 from unrolled.derivation.grammar import Statement
 from unrolled.derivation.instance import Array, Instance
+from unrolled.derivation.vocabulary import no_quantity
 from unrolled.errors import FormulaError
 
 __all__ = ["Evaluator", "Mismatch", "OutOfRange"]
@@ -154,10 +154,7 @@ class Evaluator:
         raise self._unknown(name)
 
     def _unknown(self, name: str) -> FormulaError:
-        names = sorted({*self.instance.values, *self.instance.constants, *self.definitions})
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else "."
-        return FormulaError(f"no quantity {name!r}{hint} quantities: {', '.join(names)}")
+        return no_quantity(name, {*self.instance.values, *self.instance.constants, *self.definitions})
 
     def _at(self, name: str, indices: list[int]) -> Array:
         if name in self.definitions:
@@ -168,10 +165,7 @@ class Evaluator:
             raise self._unknown(name)
         if not isinstance(found, dict):
             return _component(name, found, indices)
-        step = indices.pop(0)
-        if step not in found:
-            raise OutOfRange(f"there is no {name}[{step}]: {name} has the steps {min(found)} to {max(found)}")
-        return _component(name, found[step], indices)
+        return _component(name, found[_existing(name, indices[0], sorted(found))], indices[1:])
 
     def _whole(self, index: e.Node, bound: dict[str, int]) -> int:
         value = self._value(index, bound)
@@ -204,9 +198,7 @@ class Evaluator:
             return name, None, indices
         if not indices:
             raise FormulaError(f"{name} has a value at every step: give {name}[t]")
-        if indices[0] not in steps:
-            raise OutOfRange(f"there is no {name}[{indices[0]}]: {name} has the steps {steps[0]} to {steps[-1]}")
-        return name, indices[0], indices[1:]
+        return name, _existing(name, indices[0], steps), indices[1:]
 
     def _power(self, base: Array, exponent: e.Node, bound: dict[str, int]) -> Array:
         power = self._whole(exponent, bound)
@@ -321,6 +313,13 @@ def _component(name: str, value: Array, indices: Sequence[int]) -> Array:
         row, column = (_inside(name, index, size) for index, size in zip(indices, value.shape, strict=True))
         return np.asarray(value[row, column])
     raise FormulaError(f"{name} is {_shape(value)}: {len(indices)} component(s) do not name an entry of it")
+
+
+def _existing(name: str, step: int, steps: Sequence[int]) -> int:
+    """The step, which the sequence has."""
+    if step not in steps:
+        raise OutOfRange(f"there is no {name}[{step}]: {name} has the steps {steps[0]} to {steps[-1]}")
+    return step
 
 
 def _inside(name: str, index: int, size: int) -> int:

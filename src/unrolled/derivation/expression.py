@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -36,6 +36,7 @@ __all__ = [
     "children",
     "holds",
     "parts",
+    "product",
     "with_children",
     "write",
 ]
@@ -191,6 +192,11 @@ def with_children(node: Node, parts: tuple[Node, ...]) -> Node:
             return dataclasses.replace(node, first=parts[0], last=parts[1], body=parts[2])
         case _:
             return node
+
+
+def product(factors: Sequence[Node]) -> Node:
+    """The product of one factor or more."""
+    return factors[0] if len(factors) == 1 else Product(tuple(factors))
 
 
 def parts(node: Node) -> Iterator[Node]:

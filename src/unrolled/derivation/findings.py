@@ -14,7 +14,7 @@ from unrolled.derivation.grammar import parse
 from unrolled.derivation.models import Model
 from unrolled.derivation.repair import repair
 from unrolled.derivation.right_forms import right_form
-from unrolled.derivation.terms import Term, shares_held, step_name
+from unrolled.derivation.terms import Term, shares_held, shares_of, step_name
 from unrolled.errors import FormulaError
 
 __all__ = ["findings_of"]
@@ -145,22 +145,13 @@ def _varies(comparison: Comparison, name: str, side: str) -> bool:
 
 
 def _missing(formula: e.Node, target: Target, comparison: Comparison, terms: tuple[Term, ...]) -> Iterator[str]:
-    shares = bool(
-        target.free == ()
-        and isinstance(target.left, e.Derivative)
-        and isinstance(target.left.below, e.Symbol)
-        and target.instances[0].shares(target.left.below.name)
-    )
-    if not shares:
+    """Whether what every step gives to a weight's gradient is there, step by step."""
+    if not shares_of(target):
         return
     held = shares_held(target, comparison)
     T = target.instances[0].constants["T"]
     if held is not None:
-        steps = (
-            f"k = {step_name(held[0], T)}"
-            if len(held) == 1
-            else f"k = {step_name(held[0], T)}..{step_name(held[-1], T)}"
-        )
+        steps = f"k = {'..'.join(step_name(step, T) for step in sorted({held[0], held[-1]}))}"
         yield f"it is the share of {steps} alone; those of the other steps are missing, and they add up"
     elif not any(isinstance(part, e.Over) and part.kind == "sum" for part in e.parts(formula)):
         yield (

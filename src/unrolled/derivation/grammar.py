@@ -148,14 +148,14 @@ class _Reader:
                 negative = self.sign()
                 found.append(_negative(self.postfix(), negative))
             elif self.take("/"):
-                above = _product(found)
+                above = e.product(found)
                 found = [e.Quotient(above, self.postfix())]
             elif self.take("⊗"):
                 found[-1] = e.Call("outer", (found[-1], self.postfix()))
             elif self.begins_atom():
                 found.append(self.postfix())
             else:
-                return _product(found)
+                return e.product(found)
 
     def begins_atom(self) -> bool:
         word = self.here
@@ -454,10 +454,6 @@ def _defined(words: list[Token]) -> Iterator[str]:
 
 def _negative(node: e.Node, negative: bool) -> e.Node:
     return e.Negative(node) if negative else node
-
-
-def _product(factors: list[e.Node]) -> e.Node:
-    return factors[0] if len(factors) == 1 else e.Product(tuple(factors))
 
 
 def _over(kind: Literal["sum", "prod"], variable: str, first: e.Node, last: e.Node, body: e.Node) -> e.Node:

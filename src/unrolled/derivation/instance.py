@@ -63,6 +63,7 @@ class Instance:
         }
         self.values["L"] = _array(graph.loss)
         self._gradients: dict[tuple[str, int | None], Array] = {}
+        self._shares: dict[str, dict[int, Array]] = {}
         self._jacobians: dict[tuple[str, int | None, str, int | None], Array] = {}
         for name, of in named.items():
             self.values[name] = {step: self.gradient(of, step) for step in self.steps(of)}
@@ -93,6 +94,11 @@ class Instance:
 
     def shares(self, weight: str) -> dict[int, Array]:
         """Each step's share of ∂L/∂weight; they add up to it. Empty where the weight is used but once."""
+        if weight not in self._shares:
+            self._shares[weight] = self._find_shares(weight)
+        return self._shares[weight]
+
+    def _find_shares(self, weight: str) -> dict[int, Array]:
         copies = self._graph.copies.get(weight, {})
         found = (
             torch.autograd.grad(self._graph.loss, list(copies.values()), retain_graph=True, allow_unused=True)

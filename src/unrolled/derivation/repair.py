@@ -38,19 +38,16 @@ def repair(formula: e.Node, target: Target, model: Model, most: Literal[1, 2] = 
 
 def _in_place_of_p(formula: e.Node, target: Target) -> Iterator[Edit]:
     """The formula with ŷ - y in the place of any run of its factors: whatever stands there for ∂L/∂p is the fault."""
-    wholes: list[tuple[e.Node, ...]] = [formula.factors] if isinstance(formula, e.Product) else [(formula,)]
+    factors: tuple[e.Node, ...] = formula.factors if isinstance(formula, e.Product) else (formula,)
     hats: list[e.Node] = [e.Add((e.Symbol("yhat"), e.Negative(e.Symbol("y"))))]
     hats += [e.Add((e.At("yhat", (e.Symbol(name),)), e.Negative(e.At("y", (e.Symbol(name),))))) for name in target.free]
-    for factors in wholes:
-        runs = itertools.combinations(range(len(factors) + 1), 2)
-        for first, last in sorted(runs, key=lambda run: run[0] - run[1]):
-            run = factors[first:last]
-            before = run[0] if len(run) == 1 else e.Product(run)
-            for hat in hats:
-                parts = (*factors[:first], hat, *factors[last:])
-                after = parts[0] if len(parts) == 1 else e.Product(parts)
-                cause = "that is ∂L/∂p of softmax and cross-entropy, and what stands there is not"
-                yield Edit(after, before, hat, cause)
+    runs = itertools.combinations(range(len(factors) + 1), 2)
+    for first, last in sorted(runs, key=lambda run: run[0] - run[1]):
+        before = e.product(factors[first:last])
+        for hat in hats:
+            after = e.product((*factors[:first], hat, *factors[last:]))
+            cause = "that is ∂L/∂p of softmax and cross-entropy, and what stands there is not"
+            yield Edit(after, before, hat, cause)
 
 
 def _right_among(candidates: Iterator[Edit], target: Target, late: Callable[[], bool] = lambda: False) -> Edit | None:

@@ -13,7 +13,7 @@ from unrolled.derivation.comparison import TOLERANCE, Comparison, Target
 from unrolled.derivation.evaluation import Evaluator, Mismatch, OutOfRange
 from unrolled.derivation.instance import Array
 
-__all__ = ["Term", "shares_held", "step_name", "steps_of", "terms_of"]
+__all__ = ["Term", "shares_held", "shares_of", "step_name", "steps_of", "terms_of"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def terms_of(formula: e.Node, target: Target) -> tuple[Term, ...]:
 
     Empty where the left side is no weight that every step uses, or the formula is no sum over one variable.
     """
-    shares = _shares(target)
+    shares = shares_of(target)
     if not shares:
         return ()
     mine = _split(formula, target)
@@ -75,7 +75,7 @@ def steps_of(comparison: Comparison, variable: str) -> tuple[Term, ...]:
 
 def shares_held(target: Target, comparison: Comparison) -> tuple[int, ...] | None:
     """The run of steps whose shares alone add up to what the formula gives; None: none does, or it is all of them."""
-    shares = _shares(target)
+    shares = shares_of(target)
     if not shares or not comparison.fits:
         return None
     mine, steps = comparison.cases[0][0].mine, sorted(shares)
@@ -96,7 +96,8 @@ def step_name(step: int, T: int) -> str:
     return {T: "T", T - 1: "T-1"}.get(step, str(step)) if step > 1 else str(step)
 
 
-def _shares(target: Target) -> dict[int, Array]:
+def shares_of(target: Target) -> dict[int, Array]:
+    """Each step's share of what is asked, on the first instance; empty where it is no weight that every step uses."""
     left = target.left
     if isinstance(left, e.Derivative) and left.above == e.Symbol("L") and isinstance(left.below, e.Symbol):
         return target.instances[0].shares(left.below.name)

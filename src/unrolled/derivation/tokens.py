@@ -31,16 +31,15 @@ class Token:
 
 
 _COMMANDS: dict[str, tuple[Kind, str]] = {
-    **dict.fromkeys(("partial",), ("mark", "∂")),
+    "partial": ("mark", "∂"),
     **dict.fromkeys(("frac", "dfrac", "tfrac"), ("mark", "frac")),
     **dict.fromkeys(("cdot", "times", "ast"), ("mark", "*")),
-    **dict.fromkeys(("odot", "circ"), ("mark", "⊙")),
+    **dict.fromkeys(("odot", "circ", "bigodot"), ("mark", "⊙")),
     **dict.fromkeys(("top", "intercal"), ("mark", "⊤")),
     "otimes": ("mark", "⊗"),
     **{word: ("name", word) for word in ("sum", "prod", "tanh", "exp", "log", "delta", "sigma", "diag", "softmax")},
     "ln": ("name", "log"),
     "ell": ("name", "L"),
-    "bigodot": ("mark", "⊙"),
 }
 _NOTHING = {
     *("left", "right", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "biggl", "biggr", "quad", "qquad"),

@@ -98,17 +98,17 @@ def check(text: str, model: str = "rnn", *, of: str | None = None, seed: int = 0
                 f"{e.write(statement.right)[:60]!r} has no left side: give what it is of, such as dL/dW_hh = …"
             )
         if isinstance(statement.left, e.Derivative) or statement.left.name in about.vocabulary.names:
-            others = [d for d in definitions if isinstance(statement.left, e.Derivative) or d.left != statement.left]
-            checks.append(_check(statement, Target(statement.left, instances, _for(statement, others)), about))
+            usable = _usable(definitions, statement.left)
+            checks.append(_check(statement, Target(statement.left, instances, usable), about))
     if not checks:
         raise FormulaError("there is no gradient to check: give a line such as dL/dW_hh = …")
     return Verdict(model, about.equations, tuple(checks), len(instances))
 
 
-def _for(statement: Statement, definitions: Sequence[Statement]) -> list[Statement]:
+def _usable(definitions: Sequence[Statement], left: e.Derivative | e.Symbol | e.At) -> list[Statement]:
     """The definitions that a line may use: a definition's own recursion is held to the model's values instead."""
-    name = None if isinstance(statement.left, e.Derivative) or statement.left is None else statement.left.name
-    return [d for d in definitions if d.left is not None and getattr(d.left, "name", None) != name]
+    own = None if isinstance(left, e.Derivative) else left.name
+    return [d for d in definitions if not isinstance(d.left, e.Symbol | e.At) or d.left.name != own]
 
 
 def _with_left(statements: tuple[Statement, ...], of: str, model: Model) -> tuple[Statement, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from unrolled.errors import FormulaError
 
-__all__ = ["FUNCTIONS", "Vocabulary"]
+__all__ = ["FUNCTIONS", "Vocabulary", "no_quantity"]
 
 FUNCTIONS = {
     **dict.fromkeys(("diag", "transpose", "tanh", "sigma", "relu", "step", "exp", "log", "softmax", "ones"), 1),
@@ -40,6 +41,12 @@ class Vocabulary:
 
     def unknown(self, name: str) -> FormulaError:
         """What to say of a name that is none of them."""
-        near = difflib.get_close_matches(name, self.names, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else "."
-        return FormulaError(f"no quantity {name!r}{hint} quantities: {', '.join(sorted(self.names))}")
+        return no_quantity(name, self.names)
+
+
+def no_quantity(name: str, names: Iterable[str]) -> FormulaError:
+    """A name that is none of these, with the nearest that is."""
+    known = sorted(names)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    return FormulaError(f"no quantity {name!r}{hint} quantities: {', '.join(known)}")
