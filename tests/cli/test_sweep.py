@@ -32,6 +32,23 @@ def test_a_line_of_lists_trains_every_combination_once(cli: Any) -> None:
     assert len(list_runs("runs")) == 6
 
 
+def test_the_accuracy_is_the_median_of_the_seeds(cli: Any) -> None:
+    answer = cli("sweep", "nodes", "--graph", "karate", "--seed", "0:1", "--steps", "5", "--workers", "1")
+    assert answer.code == 0, answer
+    seen = [run.result["evaluation"]["accuracy"] for run in list_runs("runs") if run.result]
+    assert len(set(seen)) == 2, "the seeds must differ, or the median says nothing"
+    assert f"{sum(seen) / 2:.3f}" in answer.out.split("accuracy\n")[-1]
+    assert "solved" not in answer.out  # that is no question to the nodes of a graph
+
+
+def test_numbers_are_read_as_train_reads_them(cli: Any) -> None:
+    words = ("sweep", "palindromes", "--learning-rate", "1e-3,2e-3", "--clip", "none,1", "--length", "3", *TINY)
+    assert cli(*words).code == 0
+    trained = [run.spec.training for run in list_runs("runs")]
+    assert sorted(spec.learning_rate for spec in trained) == [1e-3, 1e-3, 2e-3, 2e-3]
+    assert {spec.clip for spec in trained} == {None, 1.0}
+
+
 def test_a_file_and_what_it_would_cost(cli: Any) -> None:
     Path("many.yaml").write_text(
         "task: {name: palindromes, length: [3, 5]}\nmodel: {hidden: 4}\ntraining: {seed: 0:2, steps: 40, batch: 4}\n"

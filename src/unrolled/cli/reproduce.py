@@ -24,8 +24,6 @@ __all__ = ["reproduce"]
 INCOMPLETE = 1
 INTERRUPTED = 130
 
-_MOST_WORKERS = 8
-
 
 def reproduce(
     *claims: str,
@@ -52,11 +50,12 @@ def reproduce(
     from unrolled.cli.summary import print_summary
     from unrolled.record import list_runs
     from unrolled.report import write_report
+    from unrolled.training import default_workers
 
     if workers is not None and workers < 1:
         raise InputError(f"workers is {workers}: at least 1")
     _require_place(out)
-    events = experiments.reproduce(claims, budget=budget, runs=runs, workers=workers or _processors(), cells=cell)
+    events = experiments.reproduce(claims, budget=budget, runs=runs, workers=workers or default_workers(), cells=cell)
     chosen = [experiments.CLAIMS[name] for name in dict.fromkeys(claims or experiments.CLAIMS)]
     _announce_fetches(chosen, budget, cell)
     console = Console(highlight=False)
@@ -89,11 +88,6 @@ def _require_place(out: Path) -> None:
         raise StorageError(f"cannot write {str(out)!r}: there is no folder {str(out.parent)!r}")
     if not os.access(out.parent, os.W_OK):
         raise StorageError(f"cannot write {str(out)!r}: the folder is read-only")
-
-
-def _processors() -> int:
-    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(mine, _MOST_WORKERS)
 
 
 def _announce_fetches(claims: Sequence[Claim], budget: Budget, cells: tuple[str, ...]) -> None:

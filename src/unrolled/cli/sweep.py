@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from statistics import median
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from cyclopts import App, Group, Parameter
 from rich.console import Console
@@ -19,12 +19,12 @@ from rich.text import Text
 from unrolled import training
 from unrolled.cli.data import announce_fetch
 from unrolled.cli.names import default_name
-from unrolled.cli.options import spec_mapping, spec_parameters
+from unrolled.cli.options import sections, spec_mapping, spec_parameters
 from unrolled.cli.progress import duration
 from unrolled.cli.run_rows import RunRows
 from unrolled.errors import InputError, UnknownName
 from unrolled.record import Run
-from unrolled.spec import TASKS, RunSpec, Sweep, expand, read_yaml
+from unrolled.spec import TASKS, NodesSpec, RunSpec, Sweep, TextSpec, expand, read_value, read_yaml
 from unrolled.training import Failure, Progress
 
 __all__ = ["app"]
@@ -87,8 +87,8 @@ def from_file(
 def _command(task: str) -> Callable[..., int]:
     def command(**options: Any) -> int:
         own = {key: options.pop(key, default) for key, (_, default, _) in _SWEEP_OPTIONS.items()}
-        sections = spec_mapping(task, {key: _words(value) for key, value in options.items()})
-        mapping: dict[str, Any] = {**sections, "combine": own.pop("combine")}
+        given = spec_mapping(task, {key: _words(value) for key, value in options.items()})
+        mapping: dict[str, Any] = {**given, "combine": own.pop("combine")}
         return _sweep(expand(_typed(mapping, task), task=task), **own)
 
     own = [
@@ -119,18 +119,19 @@ def _words(value: str | None) -> list[str] | str | None:
 
 def _typed(mapping: dict[str, Any], task: str) -> dict[str, Any]:
     """What was typed as text, as the YAML file would have it; what was not given is left out."""
-    import yaml
-
-    def one(word: str) -> Any:
-        return word if ":" in word else yaml.safe_load(word)
-
-    for section in ("task", "model", "training"):
+    for section, defaults in sections(task).items():
+        hints = get_type_hints(type(defaults))
         mapping[section] = {
-            key: [one(word) for word in value] if isinstance(value, list) else one(value)
+            key: [_read(word, hints[key]) for word in value] if isinstance(value, list) else _read(value, hints[key])
             for key, value in mapping[section].items()
             if value is not None
         }
     return mapping
+
+
+def _read(word: str, hint: Any) -> Any:
+    """As `train` reads it: none is no value where an option may have none (--clip none), else a word (--bias none)."""
+    return None if word == "none" and type(None) in get_args(hint) else read_value(word)
 
 
 for _position, _task in enumerate(TASKS):
@@ -140,7 +141,7 @@ for _position, _task in enumerate(TASKS):
 def _sweep(sweep: Sweep, runs: Path, workers: int | None, retry: bool, dry_run: bool) -> int:
     if workers is not None and workers < 1:
         raise InputError(f"workers is {workers}: at least 1")
-    workers = workers or min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2, 8)
+    workers = workers or training.default_workers()
     console = Console(highlight=False)
     for spec in {spec.task: spec for spec in sweep.specs}.values():
         announce_fetch(spec)
@@ -226,9 +227,9 @@ class _Board:
         return "  ".join(parts)
 
     def sum_up(self, sweep: Sweep) -> None:
-        """A line for each setting: how many of its seeds were solved, and when."""
-        seeds = "training.seed" in sweep.varied
+        """A line for each setting: the median accuracy; of tasks that can be solved, how many seeds did and when."""
         varied = [name for name in sweep.varied if name != "training.seed"]
+        solvable = all(map(_solvable, sweep.specs))
         groups: dict[tuple[str, ...], list[Run]] = {}
         for spec in sweep.specs:
             run = self._ended.get(spec.identity())
@@ -240,26 +241,35 @@ class _Board:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for name in varied:
             table.add_column(name.partition(".")[2])
-        for heading in ("solved", "accuracy", "steps to solve"):
+        for heading in ("accuracy", *(("solved", "steps to solve") if solvable else ())):
             table.add_column(heading, justify="right")
         for key, runs in groups.items():
-            table.add_row(*key, *_figures(runs))
+            table.add_row(*key, _median(runs), *(_solved(runs) if solvable else ()))
         self._console.print(table)
-        of = "k of n seeds" if seeds else "runs"
         done = f"{len(self._ended)} of {self._count} runs done"
         failed = f", {len(self.failed)} failed (again with --retry)" if self.failed else ""
-        self._console.print(Text(f"{done}{failed}; solved: {of} with accuracy .99 on fresh samples"), soft_wrap=True)
+        of = "k of n seeds" if "training.seed" in sweep.varied else "runs"
+        words = "the median, on fresh samples; " if solvable else "the median, on data that no step saw"
+        solved = f"solved: {of} with accuracy .99" if solvable else ""
+        self._console.print(Text(f"{done}{failed}; accuracy: {words}{solved}"), soft_wrap=True)
 
 
-def _figures(runs: list[Run]) -> tuple[str, str, str]:
-    solved = [run for run in runs if (run.result or {}).get("solved")]
-    accuracies = sorted(a for a in map(_accuracy, runs) if a is not None)
-    steps = sorted(int((run.result or {})["steps"]) for run in solved if (run.result or {}).get("stopped") == "solved")
-    return (
-        f"{len(solved)} of {len(runs)}",
-        f"{accuracies[len(accuracies) // 2]:.3f}" if accuracies else "-",
-        ", ".join(map(str, steps)) or "-",
-    )
+def _solvable(spec: RunSpec) -> bool:
+    """Whether an accuracy of .99 is what a task asks for: not of a text, nor of a graph's nodes."""
+    return not isinstance(spec.task, TextSpec | NodesSpec)
+
+
+def _median(runs: list[Run]) -> str:
+    accuracies = [accuracy for accuracy in map(_accuracy, runs) if accuracy is not None]
+    return f"{median(accuracies):.3f}" if accuracies else "-"
+
+
+def _solved(runs: list[Run]) -> tuple[str, str]:
+    """How many of them, and the steps it took where training stopped for it."""
+    results = [run.result or {} for run in runs]
+    steps = sorted(int(result["steps"]) for result in results if result.get("stopped") == "solved")
+    count = sum(bool(result.get("solved")) for result in results)
+    return f"{count} of {len(runs)}", ", ".join(map(str, steps)) or "-"
 
 
 def _accuracy(run: Run) -> float | None:
@@ -270,5 +280,7 @@ def _accuracy(run: Run) -> float | None:
 def _outcome(run: Run) -> str:
     result = run.result or {}
     accuracy = _accuracy(run)
-    told = "solved" if result.get("solved") else run.status if run.status != "done" else "not solved"
+    told: str = run.status
+    if _solvable(run.spec) and told == "done":
+        told = "solved" if result.get("solved") else "not solved"
     return f"{told} after {result.get('steps')} steps" + ("" if accuracy is None else f", accuracy {accuracy:.3f}")

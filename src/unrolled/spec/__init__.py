@@ -16,7 +16,7 @@ from unrolled.spec.build import (
     build_task,
     resolve,
 )
-from unrolled.spec.files import dump_yaml, read_yaml
+from unrolled.spec.files import dump_yaml, read_value, read_yaml
 from unrolled.spec.graph_model import LAYERS, GraphModelSpec, LayerEntry
 from unrolled.spec.model import CELLS, ModelSpec, is_user_cell
 from unrolled.spec.run import FORMAT, RunSpec, default_spec, parse
@@ -62,6 +62,7 @@ __all__ = [
     "expand",
     "is_user_cell",
     "parse",
+    "read_value",
     "read_yaml",
     "resolve",
 ]

@@ -11,7 +11,7 @@ import yaml
 from unrolled.errors import SpecError
 from unrolled.spec.run import RunSpec
 
-__all__ = ["dump_yaml", "read_yaml"]
+__all__ = ["dump_yaml", "read_value", "read_yaml"]
 
 
 _SafeLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -71,6 +71,20 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(mapping, dict):
         raise SpecError(f"{path}: a spec is a mapping with the sections task, model and training")
     return mapping
+
+
+def read_value(word: str) -> Any:
+    """One value as a YAML file would have it: 3, 1e-3, true, null; a range such as 5:50:5 is a word.
+
+    Raises:
+        SpecError: the word is no value.
+    """
+    if ":" in word:  # YAML 1.1 would read 5:50 as a number to the base of 60
+        return word
+    try:
+        return yaml.load(word, Loader=_StrictLoader)
+    except (SpecError, yaml.YAMLError, ValueError, RecursionError):
+        raise SpecError(f"{word!r} is no value") from None
 
 
 def dump_yaml(spec: RunSpec) -> str:

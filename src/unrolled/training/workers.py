@@ -23,10 +23,12 @@ from unrolled.spec import RunSpec, build_task, is_user_cell, resolve
 from unrolled.training.loop import train
 from unrolled.training.progress import Progress
 
-__all__ = ["Failure", "run_all", "run_name"]
+__all__ = ["Failure", "default_workers", "run_all", "run_name"]
 
 _FAREWELL_SECONDS = 30.0
 """How long workers that were told to stop may take over their checkpoints."""
+
+_MOST_WORKERS = 8
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -42,6 +44,12 @@ class Failure:
 
     error: UnrolledError
     run: Run | None
+
+
+def default_workers() -> int:
+    """One a processor that this process may use, at most 8."""
+    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(mine, _MOST_WORKERS)
 
 
 def run_name(spec: RunSpec) -> str:
