@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -116,9 +115,3 @@ def test_ctrl_c(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = cli("reproduce", "tiny")
     assert answer.code == 130
     assert answer.err == "stopped; the same command goes on, and does nothing twice\n"
-
-
-def test_processors_are_counted() -> None:
-    from unrolled.cli.reproduce import _processors
-
-    assert 1 <= _processors() <= min(8, os.cpu_count() or 1)

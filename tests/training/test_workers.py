@@ -14,7 +14,7 @@ import pytest
 from unrolled.errors import UnrolledError, UserCodeError
 from unrolled.record import Run, list_runs
 from unrolled.spec import RunSpec
-from unrolled.training import Failure, Progress, run_all, train
+from unrolled.training import Failure, Progress, default_workers, run_all, train
 from unrolled.training.workers import _train_one, run_name
 
 Tiny = Callable[..., RunSpec]
@@ -114,3 +114,7 @@ def test_closing_leaves_runs_that_resume(tiny: Tiny, finish: Finish, tmp_path: P
     (run,) = list_runs(tmp_path)
     assert run.status == "unfinished"
     assert run.weights()  # of the checkpoint that the worker made when it was told to stop
+
+
+def test_processors_are_counted() -> None:
+    assert 1 <= default_workers() <= min(8, os.cpu_count() or 1)
