@@ -63,6 +63,27 @@ def test_one_beam_is_greedy() -> None:
     assert found.text == "".join(greedy)
 
 
+@pytest.mark.parametrize(("beams", "until"), [(1, ""), (4, ""), (4, ".")])
+def test_what_all_texts_agree_on_is_told_before_the_end(beams: int, until: str) -> None:
+    told: list[tuple[int, str]] = []
+    steps: list[int] = [0]
+    found = beam_search(
+        model(),
+        LETTERS,
+        "cab",
+        length=200,
+        beams=beams,
+        until=until,
+        on_step=steps.append,
+        on_text=lambda text: told.append((steps[-1], text)),
+    )
+    silent = beam_search(model(), LETTERS, "cab", length=200, beams=beams, until=until)
+    assert found == silent
+    assert "".join(text for _, text in told) == found[0].text
+    if not until:
+        assert len(told) > 1 and told[0][0] < 100
+
+
 def test_what_cannot_be_looked_for() -> None:
     for wrong, match in (
         ({"beams": 0}, "beam is 0"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from unrolled.data import Vocabulary
+from unrolled.data import ByteVocabulary, Vocabulary
 from unrolled.errors import InputError
 from unrolled.generation import Choice, Stream
 from unrolled.generation.choice import GREEDY
@@ -96,6 +96,21 @@ def test_texts_go_on() -> None:
     stream = Stream(model, LETTERS, ["ab"], choice=Choice(temperature=1.0), seed=3)
     parts = [stream.texts(piece)[0] for length in (10, 0, 25) for piece in stream.pieces(length)]
     assert "".join(parts) == written(model, ["ab"], Choice(temperature=1.0), 35)[0]
+
+
+def test_a_character_of_several_bytes_is_not_torn_where_pieces_meet() -> None:
+    model = CharacterModel(LSTM(256, 8), symbols=256).eval()
+    stream = Stream(model, ByteVocabulary(), ["ß", "ab"], choice=Choice(temperature=1.0), seed=1)
+    symbols, texts = [], []
+    for piece in stream.pieces(3000):
+        symbols.append(piece.symbols)
+        texts.append(stream.texts(piece))
+    texts.append(stream.rest())
+    whole = [bytes(column.tolist()).decode("utf-8", "replace") for column in torch.cat(symbols).T]
+    assert len(symbols) > 5
+    assert ["".join(parts) for parts in zip(*texts, strict=True)] == whole
+    assert any(ord(character) > 127 and character != "\ufffd" for character in whole[0])
+    assert stream.rest() == ["", ""]
 
 
 def test_a_diverged_model_is_refused_before_it_is_rounded() -> None:

@@ -35,20 +35,22 @@ def write_plain(model: TextModel, start: str, length: int, samples: int, options
         if first == 0:
             _announce(model, options["choice"], options["seed"])
         if samples == 1:
-            _put(stream.starts[0])
-            for piece in _read_first(stream, length):
-                _put(stream.texts(piece)[0])
-            _put("\n")
+            _write_one(stream, length)
             continue
         if together == 1:
-            _put(f"── {first + 1} ──\n{stream.starts[0]}")
-            for piece in _read_first(stream, length):
-                _put(stream.texts(piece)[0])
-            _put("\n")
+            _put(f"── {first + 1} ──\n")
+            _write_one(stream, length)
             continue
         parts = [stream.starts, *(stream.texts(piece) for piece in _read_first(stream, length))]
-        for row, text in enumerate(zip(*parts, strict=True)):
+        for row, text in enumerate(zip(*parts, stream.rest(), strict=True)):
             _put(f"── {first + row + 1} ──\n{''.join(text)}\n")
+
+
+def _write_one(stream: Stream, length: int) -> None:
+    _put(stream.starts[0])
+    for piece in _read_first(stream, length):
+        _put(stream.texts(piece)[0])
+    _put(f"{stream.rest()[0]}\n")
 
 
 def write_json(model: TextModel, start: str, length: int, samples: int, options: dict[str, Any]) -> None:
@@ -69,10 +71,12 @@ def write_json(model: TextModel, start: str, length: int, samples: int, options:
                 for row, text in enumerate(stream.texts(piece)):
                     texts[row] += text
                     likelihoods[row] += [round(value, 6) for value in piece.log_probabilities[:, row].tolist()]
+            else:
+                texts = [text + rest for text, rest in zip(texts, stream.rest(), strict=True)]
             if ended or len(likelihoods[0]) >= _OBJECT:
                 for row in rows:
                     entry = {"sample": first + row, "at": at, "start": stream.starts[row], "text": texts[row]}
-                    if likelihoods[row]:
+                    if likelihoods[row] or texts[row]:
                         _put(json.dumps({**entry, "log_probabilities": likelihoods[row]}) + "\n")
                 at += len(likelihoods[0])
                 texts, likelihoods = [""] * len(rows), [[] for _ in rows]
@@ -92,7 +96,9 @@ def write_beam(
     """The best texts, as many as samples."""
     if samples > beams:
         raise InputError(f"--samples {samples} are more texts than --beam {beams} keeps")
-    with _watched("looking for the likeliest text", length) as watch:
+    is_streamed = samples == 1 and not as_json
+    beginning = iter([start])
+    with _watched("looking for the likeliest text", 0 if is_streamed else length) as watch:
         found = beam_search(
             model.model,
             model.vocabulary,
@@ -102,17 +108,19 @@ def write_beam(
             until=until,
             length_penalty=1.0 if length_penalty is None else length_penalty,
             weights=weights,
-            on_step=watch,
+            on_step=None if is_streamed else watch,
+            on_text=(lambda text: _put(next(beginning, "") + text)) if is_streamed else None,
         )[:samples]
     _say(f"{model.run.name}: beam of {beams}")
+    if is_streamed:
+        _put(next(beginning, "") + "\n")
+        return
     for number, text in enumerate(found):
         figures = {"log_probability": round(text.log_probability, 6), "score": round(text.score, 6)}
         if as_json:
             _put(json.dumps({"sample": number, "start": start, "text": text.text, **figures}) + "\n")
-        elif samples > 1:
-            _put(f"── {number + 1}, log P {text.log_probability:.2f} ──\n{start}{text.text}\n")
         else:
-            _put(f"{start}{text.text}\n")
+            _put(f"── {number + 1}, log P {text.log_probability:.2f} ──\n{start}{text.text}\n")
 
 
 def converse(model: TextModel, length: int, options: dict[str, Any]) -> None:

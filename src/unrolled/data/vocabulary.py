@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable
 from typing import final
 
@@ -78,8 +79,14 @@ class Vocabulary(tuple[str, ...]):
         Raises:
             TextError: a code that is no place in the vocabulary.
         """
+        return self.decode_whole(codes)[0]
+
+    def decode_whole(self, codes: Tensor | Iterable[int]) -> tuple[str, int]:
+        """The text of codes as far as its characters are whole, and how many codes it is the text of: all of them,
+        but for bytes, of which up to three at the end may be the beginning of a character.
+        """
         numbers = _checked(codes, len(self))
-        return code_points("".join(self))[numbers].tobytes().decode("utf-32-le", "surrogatepass")
+        return code_points("".join(self))[numbers].tobytes().decode("utf-32-le", "surrogatepass"), len(numbers)
 
 
 @final
@@ -117,6 +124,14 @@ class ByteVocabulary(Vocabulary):
             TextError: a code that is no byte.
         """
         return _checked(codes, 256).astype(np.uint8).tobytes().decode("utf-8", "replace")
+
+    def decode_whole(self, codes: Tensor | Iterable[int]) -> tuple[str, int]:
+        """As `Vocabulary.decode_whole`.
+
+        >>> ByteVocabulary().decode_whole([110, 195])
+        ('n', 1)
+        """
+        return codecs.utf_8_decode(_checked(codes, 256).astype(np.uint8).tobytes(), "replace", False)
 
 
 def code_points(text: str) -> Points:

@@ -18,6 +18,9 @@ from unrolled.nn import CharacterModel
 
 __all__ = ["Hypothesis", "beam_search"]
 
+SETTLED_EVERY = 16
+"""Characters after which it is looked again how far all texts agree."""
+
 
 @dataclass(frozen=True)
 class Hypothesis:
@@ -45,6 +48,7 @@ def beam_search(
     length_penalty: float = 1.0,
     weights: Precision = "float32",
     on_step: Callable[[int], None] | None = None,
+    on_text: Callable[[str], None] | None = None,
 ) -> tuple[Hypothesis, ...]:
     """The `beams` likeliest texts found by going on, at every character, with the `beams` likeliest so far::
 
@@ -63,6 +67,8 @@ def beam_search(
         length_penalty: α, 0 or more.
         weights: see `Precision`.
         on_step: told how many characters have been written.
+        on_text: told the best text piece by piece, each as soon as all that are kept agree on it; the last piece
+            comes when the search is over.
 
     Returns:
         The best first.
@@ -81,15 +87,23 @@ def beam_search(
     ending = vocabulary.encode(until)
     stream = Stream(model, vocabulary, [prompt], choice=GREEDY, seed=0, weights=weights)
     search = _Search(stream.open(), stream.last, beams, ending, length_penalty)
+    told = 0
     for step in range(length):
         if search.is_over:
             break
         search.step()
         if on_step is not None:
             on_step(step + 1)
+        if on_text is not None and (step + 1) % SETTLED_EVERY == 0:
+            settled, used = vocabulary.decode_whole(search.settled()[told:])
+            told += used
+            if settled:
+                on_text(settled)
+    found = search.ranked()
+    if on_text is not None and (rest := vocabulary.decode(found[0][0][told:])):
+        on_text(rest)
     return tuple(
-        Hypothesis(vocabulary.decode(codes), log_probability, score)
-        for codes, log_probability, score in search.ranked()
+        Hypothesis(vocabulary.decode(codes), log_probability, score) for codes, log_probability, score in found
     )
 
 
@@ -101,7 +115,8 @@ class _Search:
         self.symbols = last
         self.likelihoods = torch.zeros(1, dtype=torch.float64)
         self.tails = torch.full((1, len(ending)), -1)  # the last characters, to find the ending in
-        self.steps: list[tuple[Tensor, Tensor]] = []  # (the row it goes on from, its character), by step and row
+        self.beginning: list[int] = []  # what all texts have in common
+        self.steps: list[tuple[Tensor, Tensor]] = []  # after it: (the row it goes on from, its character)
         self.ready: list[tuple[list[int], float, float]] = []
 
     @property
@@ -131,14 +146,35 @@ class _Search:
         self.likelihoods, self.tails, self.symbols = best[goes_on], tails[goes_on], symbols[goes_on]
         self.scribe.select(rows[goes_on])
 
+    def settled(self) -> list[int]:
+        """The codes that whatever is found will begin with; what is kept of the search shrinks by them."""
+        if self.ready:  # a text that has ended may still be the best
+            return self.beginning
+        rows = set(range(len(self.symbols)))
+        for step in range(len(self.steps) - 1, -1, -1):
+            if len(rows) == 1:
+                self.beginning += self._codes(rows.pop(), step + 1)
+                self.steps = self.steps[step + 1 :]
+                if self.steps:
+                    self.steps[0] = (torch.zeros_like(self.steps[0][0]), self.steps[0][1])
+                break
+            origins = self.steps[step][0].tolist()
+            rows = {origins[row] for row in rows}
+        return self.beginning
+
     def ranked(self) -> list[tuple[list[int], float, float]]:
         """Codes, log-probability and score of the best, the best first."""
         live = [self._result(row, float(likelihood)) for row, likelihood in enumerate(self.likelihoods)]
         return sorted(self.ready + live, key=lambda found: -found[2])[: self.beams]
 
     def _result(self, row: int, likelihood: float) -> tuple[list[int], float, float]:
+        codes = self.beginning + self._codes(row, len(self.steps))
+        return codes, likelihood, likelihood / max(len(codes), 1) ** self.length_penalty
+
+    def _codes(self, row: int, steps: int) -> list[int]:
+        """What the row after so many of the steps has written in them."""
         codes = []
-        for rows, symbols in reversed(self.steps):
+        for rows, symbols in reversed(self.steps[:steps]):
             codes.append(int(symbols[row]))
             row = int(rows[row])
-        return codes[::-1], likelihood, likelihood / max(len(codes), 1) ** self.length_penalty
+        return codes[::-1]

@@ -131,7 +131,7 @@ def draw_samples(
         return ()
     stream = Stream(model, vocabulary, starts, choice=choice, seed=_seed(generator))
     pieces = [stream.texts(piece) for piece in stream.pieces(length)]
-    texts = ["".join(parts) for parts in zip(*pieces, strict=True)] or [""] * len(starts)
+    texts = ["".join(parts) for parts in zip(*pieces, stream.rest(), strict=True)]
     return tuple(
         Sample(step=step, kind=kind, temperature=temperature, start=start, text=text, length=length)
         for start, text in zip(stream.starts, texts, strict=True)
@@ -156,3 +156,4 @@ def _characters(stream: Stream, length: int, first: str) -> Iterator[str]:
     yield from first
     for piece in stream.pieces(length):
         yield from stream.texts(piece)[0]
+    yield from stream.rest()[0]

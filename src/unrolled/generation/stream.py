@@ -84,6 +84,7 @@ class Stream:
         self._last = torch.stack([row[-1] for row in codes])
         self._scribe = open_scribe(model, len(codes), weights)
         self._unread = [row[:-1] for row in codes]
+        self._unfinished = [row[:0] for row in codes]
 
     @property
     def last(self) -> Tensor:
@@ -126,8 +127,22 @@ class Stream:
             yield piece
 
     def texts(self, piece: Piece) -> list[str]:
-        """What a piece adds to each row."""
-        return [self.vocabulary.decode(column) for column in piece.symbols.T]
+        """What a piece adds to each row: asked once of every piece, in their order.
+
+        Where symbols are bytes, a character that the piece breaks off in comes with the next one.
+        """
+        return [self._whole(row, column) for row, column in enumerate(piece.symbols.T)]
+
+    def rest(self) -> list[str]:
+        """What is left of each row where its text ends amid a character: U+FFFD for its bytes, or nothing."""
+        left, self._unfinished = self._unfinished, [codes[:0] for codes in self._unfinished]
+        return [self.vocabulary.decode(codes) for codes in left]
+
+    def _whole(self, row: int, symbols: Tensor) -> str:
+        codes = torch.cat([self._unfinished[row], symbols])
+        text, used = self.vocabulary.decode_whole(codes)
+        self._unfinished[row] = codes[used:]
+        return text
 
     def read(self, on_part: Callable[[int], None] | None = None) -> None:
         """Read the beginnings, all but their last characters; `pieces` does it where it is left out.

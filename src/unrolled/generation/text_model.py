@@ -148,7 +148,7 @@ class TextModel:
             raise InputError(f"samples is {count}: at least 1")
         stream = Stream(self.model, self.vocabulary, [prompt] * count, choice=choice, seed=seed)
         pieces = [stream.starts, *(stream.texts(piece) for piece in stream.pieces(length))]
-        return tuple("".join(parts) for parts in zip(*pieces, strict=True))
+        return tuple("".join(parts) for parts in zip(*pieces, stream.rest(), strict=True))
 
     def beam(
         self, prompt: str, length: int = 300, *, beams: int = 8, until: str = "", length_penalty: float = 1.0
@@ -210,6 +210,8 @@ def _pieces(stream: Stream, length: int, first: str) -> Iterator[str]:
         yield first
     for piece in stream.pieces(length):
         yield stream.texts(piece)[0]
+    if rest := stream.rest()[0]:
+        yield rest
 
 
 def load(run: Run | Path | str | None = None, *, runs: Path | str = "runs", cell: str | None = None) -> TextModel:
