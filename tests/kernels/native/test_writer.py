@@ -171,6 +171,26 @@ def test_neither_rows_nor_pieces_nor_threads_matter(best: Library) -> None:
     assert torch.equal(all_rows[:, 41:44], some)
 
 
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize(("name", "options"), CELLS, ids=str)
+def test_a_crew_writes_what_one_thread_does(
+    best: Library, name: str, options: dict[str, object], precision: str
+) -> None:
+    writer = packed(best, character_model(name, 260, 2, 150, None, options), precision)
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            state, symbol = writer.zeros(2), torch.tensor([3, 7])
+            written = writer.write(state, symbol, 301, Choice(1.0, 0, 1.0, 5), logits=True)
+            read = writer.read(state, written.symbols, logits=True)
+            found.append((written.symbols, written.logits, read, *state))
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(one, crew) for one, crew in zip(*found, strict=True))
+
+
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_what_is_not_finite_is_said(library: Library, temperature: float) -> None:
     model = character_model("gru", 8, 1, 9, None, {})

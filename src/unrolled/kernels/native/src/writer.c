@@ -1,17 +1,22 @@
 /* Reading and writing: the layers one after the other for a few rows, the readout, the choice, and again.
  *
- * Rows are dealt into groups, one a task. A group goes through all steps by itself, its state in the cache, and nothing
- * in it depends on which rows share a group, so neither threads nor the number of rows change what is written.
+ * Rows are dealt into groups, one a task. A group goes through all steps by itself, its state in the cache. Where there are
+ * few rows, a step waits for the weights to come out of the cache: then a crew goes through the steps, each member with
+ * some of the panels, whose weights stay in its own cache. No number depends on which rows share a group or who does a
+ * panel, so neither threads nor the number of rows change what is written.
  */
 #include "writer.h"
 
 #include "arena.h"
+#include "crew.h"
 #include "export.h"
 #include "pool.h"
 #include "shape.h"
 #include "words.h"
 
 #define GROUP 32 /* rows that go together at most: their gates and words stay in the first cache */
+#define CREW_ROWS 2 /* rows that a crew writes at most; more have enough to do with each weight that comes in */
+#define CREW 4      /* members at most */
 
 enum source { FROM_BELOW, FROM_STATE, FROM_BOTH, FROM_RESET };
 
@@ -241,41 +246,60 @@ static void pack_readout(void *context, ptrdiff_t panel) {
 
 /* ── running ──────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* A group of rows on its way. h, c: [layers, rows, padded]. */
+/* What the state of a group's rows lies in, before and after a step in turns. */
+struct states {
+    float *h, *c; /* [layers, rows, padded] */
+};
+
+/* A group of rows on its way, as one of its crew sees it. */
 struct group {
     const struct model *m;
     ptrdiff_t rows;
-    float *h, *c, *reset;     /* reset: [rows, padded], r ⊙ h' */
+    /* the crew's */
+    struct states states[2];  /* before the next step, after it */
+    float *reset;             /* [rows, padded], r ⊙ h' */
+    float *logits;            /* [rows, out_panels, PANEL] */
+    /* the member's own */
+    struct seat seat;
     float *gates;             /* [panels or 1, rows, PANEL] */
     uint32_t *words;          /* [rows, stride] */
     ptrdiff_t stride;
     float *row_scale;         /* [rows] */
-    float *logits;            /* [rows, out_panels, PANEL] */
     float *weights;           /* [out_panels, PANEL] */
     int32_t *order;           /* [V] */
     const float **before;     /* [rows] */
     float **out;              /* [rows] */
 };
 
+static void take_own(struct group *g, struct arena *arena) {
+    const struct model *m = g->m;
+    ptrdiff_t panels = goes_apart(m->cell) ? m->shape.panels : 1;
+    g->stride = ceil_div(m->most_groups, 16) * 16 + 2 * LANES;
+    g->gates = TAKE(arena, float, panels * g->rows * PANEL);
+    g->words = TAKE(arena, uint32_t, g->rows * g->stride);
+    g->row_scale = TAKE(arena, float, g->rows);
+    g->weights = TAKE(arena, float, m->out_panels * PANEL);
+    g->order = TAKE(arena, int32_t, m->writer->symbols);
+    g->before = TAKE(arena, const float *, g->rows);
+    g->out = TAKE(arena, float *, g->rows);
+}
+
 static struct group group_of(const struct model *m, ptrdiff_t rows, struct arena *arena) {
-    ptrdiff_t padded = m->shape.padded, layers = m->writer->layers, panels = goes_apart(m->cell) ? m->shape.panels : 1;
-    ptrdiff_t stride = ceil_div(m->most_groups, 16) * 16 + 2 * LANES;
-    return (struct group){
-        .m = m,
-        .rows = rows,
-        .h = TAKE(arena, float, layers * rows * padded),
-        .c = TAKE(arena, float, layers * rows * padded),
-        .reset = TAKE(arena, float, rows * padded),
-        .gates = TAKE(arena, float, panels * rows * PANEL),
-        .words = TAKE(arena, uint32_t, rows * stride),
-        .stride = stride,
-        .row_scale = TAKE(arena, float, rows),
-        .logits = TAKE(arena, float, rows * m->out_panels * PANEL),
-        .weights = TAKE(arena, float, m->out_panels * PANEL),
-        .order = TAKE(arena, int32_t, m->writer->symbols),
-        .before = TAKE(arena, const float *, rows),
-        .out = TAKE(arena, float *, rows),
-    };
+    ptrdiff_t line = rows * m->shape.padded, all = m->writer->layers * line;
+    struct group g = {.m = m, .rows = rows};
+    for (int i = 0; i < 2; ++i) g.states[i] = (struct states){TAKE(arena, float, all), TAKE(arena, float, all)};
+    g.reset = TAKE(arena, float, line);
+    g.logits = TAKE(arena, float, rows * m->out_panels * PANEL);
+    take_own(&g, arena);
+    return g;
+}
+
+/* The panels of the member: from `first` to before `end`. */
+struct range {
+    ptrdiff_t first, end;
+};
+static struct range share_of(const struct group *g, ptrdiff_t panels) {
+    return (struct range){panels * g->seat.number / g->seat.members, panels * (g->seat.number + 1) / g->seat.members};
 }
 
 /* The rows of a part's input, as words: below and state lie [rows, padded] each. */
@@ -313,21 +337,26 @@ static void start_gates(const struct group *g, float *gates, ptrdiff_t index, pt
     }
 }
 
-static void run_level(const struct group *g, ptrdiff_t index, const int64_t *symbols) {
+static void run_level(struct group *g, ptrdiff_t index, const int64_t *symbols) {
     const struct model *m = g->m;
     const struct cell *cell = m->cell;
     const struct shape *shape = &m->shape;
     const struct level *level = &m->level[index];
     ptrdiff_t layer = g->rows * shape->padded;
-    float *h = g->h + index * layer, *c = g->c + index * layer, *below = h - layer;
+    const float *h = g->states[0].h + index * layer, *c = g->states[0].c + index * layer;
+    float *next = g->states[1].h + index * layer, *below = next - layer;
+    struct range mine = share_of(g, shape->panels);
     struct forward_panel panel = {.rows = g->rows,
                                   .padded = shape->padded,
                                   .c_before = c,
-                                  .c = cell->activate_reset ? g->reset : c,
+                                  .c = cell->activate_reset ? g->reset : g->states[1].c + index * layer,
                                   .h_before = g->before,
                                   .out = g->out,
                                   .peephole = level->peephole};
-    for (ptrdiff_t r = 0; r < g->rows; ++r) g->before[r] = g->out[r] = h + r * shape->padded;
+    for (ptrdiff_t r = 0; r < g->rows; ++r) {
+        g->before[r] = h + r * shape->padded;
+        g->out[r] = next + r * shape->padded;
+    }
 
     /* Words of all parts but the last are used up for all panels before the next part's are formed. */
     ptrdiff_t step = goes_apart(cell) ? g->rows * PANEL : 0;
@@ -335,7 +364,7 @@ static void run_level(const struct group *g, ptrdiff_t index, const int64_t *sym
         const struct part *part = &level->part[i];
         int last = i == level->parts - 1;
         form_words(g, part, below, cell->recurs_on_memory ? c : h);
-        for (ptrdiff_t p = 0; p < shape->panels; ++p) {
+        for (ptrdiff_t p = mine.first; p < mine.end; ++p) {
             panel.gates = g->gates + p * step;
             panel.unit = p * shape->panel_units;
             panel.units = units_in(shape->hidden, shape->panel_units, p);
@@ -344,28 +373,41 @@ static void run_level(const struct group *g, ptrdiff_t index, const int64_t *sym
             if (last) cell->activate(&panel);
         }
     }
+    crew_meet(&g->seat);
     if (!cell->activate_reset) return;
     form_words(g, &level->reset, NULL, g->reset);
-    for (ptrdiff_t p = 0; p < shape->panels; ++p) {
+    for (ptrdiff_t p = mine.first; p < mine.end; ++p) {
         panel.gates = g->gates + p * step;
         panel.unit = p * shape->panel_units;
         panel.units = units_in(shape->hidden, shape->panel_units, p);
         add_product(g, &level->reset, p, panel.gates);
         cell->activate_reset(&panel);
     }
+    crew_meet(&g->seat);
 }
 
-static void read_out(const struct group *g) {
+static void read_out(struct group *g) {
     const struct model *m = g->m;
     ptrdiff_t line = m->out_panels * PANEL;
-    form_words(g, &m->readout, g->h + (m->writer->layers - 1) * g->rows * m->shape.padded, NULL);
-    for (ptrdiff_t panel = 0; panel < m->out_panels; ++panel) {
+    struct range mine = share_of(g, m->out_panels);
+    form_words(g, &m->readout, g->states[1].h + (m->writer->layers - 1) * g->rows * m->shape.padded, NULL);
+    for (ptrdiff_t panel = mine.first; panel < mine.end; ++panel) {
         for (ptrdiff_t r = 0; r < g->rows; ++r) memcpy(g->gates + r * PANEL, m->out_bias + panel * PANEL, PANEL * sizeof(float));
         add_product(g, &m->readout, panel, g->gates);
         for (ptrdiff_t r = 0; r < g->rows; ++r) {
             memcpy(g->logits + r * line + panel * PANEL, g->gates + r * PANEL, PANEL * sizeof(float));
         }
     }
+    crew_meet(&g->seat);
+}
+
+/* One step of all layers, as far as it is the member's, and the logits where somebody asks for them. */
+static void run_step(struct group *g, const struct writing *w, const int64_t *symbols) {
+    for (ptrdiff_t index = 0; index < g->m->writer->layers; ++index) run_level(g, index, symbols);
+    if (!w->given || w->logits) read_out(g);
+    struct states after = g->states[1];
+    g->states[1] = g->states[0];
+    g->states[0] = after;
 }
 
 struct run {
@@ -373,6 +415,9 @@ struct run {
     const struct writing *w;
     ptrdiff_t together; /* rows in a group */
     int failed[2];      /* out of memory; a logit that is not finite */
+    struct crew crew;   /* where there is one, */
+    struct group group; /* its leader's group, with the states of the current step, */
+    const int64_t *symbols; /* and what that reads */
 };
 
 /* Between [layers, B, H] and a group's [layers, rows, padded]. */
@@ -406,11 +451,10 @@ static int choose_symbols(const struct group *g, const struct writing *w, ptrdif
     return 1;
 }
 
-static void run_group(void *context, ptrdiff_t task) {
-    struct run *run = context;
+static void run_group(struct run *run, ptrdiff_t first, struct seat *lead) {
     const struct writing *w = run->w;
     const struct model *m = run->m;
-    ptrdiff_t first = task * run->together, rows = least(run->together, w->rows - first), V = m->writer->symbols;
+    ptrdiff_t rows = least(run->together, w->rows - first), V = m->writer->symbols;
     struct arena counting = {0};
     group_of(m, rows, &counting);
     struct arena arena = {.base = block_take(counting.used)};
@@ -419,15 +463,22 @@ static void run_group(void *context, ptrdiff_t task) {
         return;
     }
     struct group g = group_of(m, rows, &arena);
-    load_state(&g, w, first, g.h, w->h);
-    load_state(&g, w, first, g.c, w->c);
+    load_state(&g, w, first, g.states[0].h, w->h);
+    load_state(&g, w, first, g.states[0].c, w->c);
+    load_state(&g, w, first, g.states[1].h, NULL);
+    load_state(&g, w, first, g.states[1].c, NULL);
     memset(g.reset, 0, (size_t)(rows * m->shape.padded) * sizeof(float));
+    g.seat = lead ? *lead : (struct seat){.members = 1};
+    if (lead) run->group = g;
     ptrdiff_t steps = w->lengths ? w->lengths[first] : w->steps;
     for (ptrdiff_t step = 0; step < steps; ++step) {
         const int64_t *symbols = w->given ? w->given + step * w->rows + first : w->symbol + first;
-        for (ptrdiff_t index = 0; index < m->writer->layers; ++index) run_level(&g, index, symbols);
-        if (w->given && !w->logits) continue;
-        read_out(&g);
+        if (lead) {
+            run->symbols = symbols;
+            memcpy(run->group.states, g.states, sizeof g.states);
+            crew_begin(&g.seat);
+        }
+        run_step(&g, w, symbols);
         for (ptrdiff_t r = 0; w->logits && r < rows; ++r) {
             memcpy(w->logits + (step * w->rows + first + r) * V, g.logits + r * m->out_panels * PANEL, (size_t)V * sizeof(float));
         }
@@ -436,8 +487,41 @@ static void run_group(void *context, ptrdiff_t task) {
             break;
         }
     }
-    save_state(&g, w, first, g.h, w->h);
-    save_state(&g, w, first, g.c, w->c);
+    save_state(&g, w, first, g.states[0].h, w->h);
+    save_state(&g, w, first, g.states[0].c, w->c);
+    block_give(arena.base);
+}
+
+static void run_task(void *context, ptrdiff_t task) {
+    struct run *run = context;
+    run_group(run, task * run->together, NULL);
+}
+
+/* Task 0 leads the crew, the others follow. */
+static void run_member(void *context, ptrdiff_t task) {
+    struct run *run = context;
+    if (task == 0) {
+        struct seat lead = crew_lead(&run->crew);
+        run_group(run, 0, &lead);
+        crew_end(&lead);
+        return;
+    }
+    struct arena arena = {.base = NULL};
+    struct group own = {.m = run->m, .rows = run->w->rows};
+    take_own(&own, &arena);
+    arena = (struct arena){.base = block_take(arena.used)};
+    if (!arena.base) return; /* the others do it */
+    struct seat seat = crew_join(&run->crew);
+    if (crew_follow(&seat)) {
+        struct group g = run->group;
+        take_own(&g, &arena);
+        do {
+            memcpy(g.states, run->group.states, sizeof g.states);
+            g.seat = seat;
+            run_step(&g, run->w, run->symbols);
+            seat = g.seat;
+        } while (crew_follow(&seat));
+    }
     block_give(arena.base);
 }
 
@@ -467,7 +551,13 @@ EXPORT int64_t unrolled_writer_run(const struct writer *writer, const struct wri
     struct arena arena = {.base = writer->packed};
     struct model m = lay_out(writer, &arena);
     ptrdiff_t share = ceil_div(writing->rows, most(writing->threads, 1));
-    struct run run = {&m, writing, writing->lengths ? 1 : least(GROUP, share), {0, 0}};
-    pool_each(writing->threads, ceil_div(writing->rows, run.together), run_group, &run);
+    struct run run = {.m = &m, .w = writing, .together = writing->lengths ? 1 : least(GROUP, share)};
+    ptrdiff_t members = least(least(writing->threads, CREW), m.shape.panels / 2);
+    if (writing->rows <= CREW_ROWS && members > 1 && (!writing->lengths || writing->rows == 1)) {
+        run.together = writing->rows; /* with a crew or without: one row alone is rounded otherwise than two */
+        pool_each(writing->threads, crew_is_worthless() ? 1 : members, run_member, &run);
+    } else {
+        pool_each(writing->threads, ceil_div(writing->rows, run.together), run_task, &run);
+    }
     return run.failed[0] ? 1 : run.failed[1] ? 2 : 0;
 }
