@@ -18,6 +18,7 @@ from unrolled.nn.classifier import SequenceClassifier
 from unrolled.nn.coding import CODINGS
 from unrolled.nn.conversion import convert
 from unrolled.nn.count import ParameterCount, count_parameters
+from unrolled.nn.dcrnn import DCRNN
 from unrolled.nn.equation import Equation
 from unrolled.nn.full_peephole import FullPeepholeLSTM
 from unrolled.nn.gat_conv import GATConv
@@ -47,6 +48,7 @@ __all__ = [
     "ACTIVATIONS",
     "CELL_LAYERS",
     "CODINGS",
+    "DCRNN",
     "GRAPH_LAYERS",
     "GRAPH_TIME_LAYERS",
     "GRU",
@@ -115,4 +117,5 @@ GRAPH_TIME_LAYERS: dict[str, type[GraphGates]] = {
     "gconv-rnn": GConvRNN,
     "gconv-gru": GConvGRU,
     "gconv-lstm": GConvLSTM,
+    "dcrnn": DCRNN,
 }

@@ -59,6 +59,14 @@ def gcn_terms(graph: Graph) -> list[np.ndarray]:
     return [d[:, None] * a * d]
 
 
+def diffusion_terms(graph: Graph, K: int) -> list[np.ndarray]:
+    """By walks: what a walker from i finds after k steps along the edges, then the same against them."""
+    w = adjacency(graph).T  # W[i, j]: i→j
+    along, against = inverse(w.sum(1), -1.0)[:, None] * w, inverse(w.sum(0), -1.0)[:, None] * w.T
+    powers = range(1, K)
+    return [np.eye(N), *(np.linalg.matrix_power(m, k) for m in (along, against) for k in powers)]
+
+
 def sigmoid(a: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-a))
 
@@ -125,6 +133,27 @@ def test_equals_a_dense_formula_step_by_step(kind, options, changing):
     np.testing.assert_allclose(output.detach().numpy(), expected, rtol=0, atol=1e-12)
     for field, wanted in zip(state if isinstance(state, tuple) else [state], (h, c), strict=False):
         np.testing.assert_allclose(field[0].detach().numpy(), wanted, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("changing", [False, True])
+@pytest.mark.parametrize("K", [1, 2, 3])
+def test_dcrnn_is_the_papers_diffusion(K, changing):
+    layer = drawn(nn.DCRNN(I, H, K))
+    x = torch.randn(T, N, I, dtype=torch.float64)
+    graphs = [graph_at(t if changing else 0) for t in range(T)]
+    expected, (h, _) = run(layer, x.numpy(), lambda t: diffusion_terms(graphs[t], K))
+    output, state = layer(x, graphs if changing else graphs[0])
+    np.testing.assert_allclose(output.detach().numpy(), expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(state[0].detach().numpy(), h, rtol=0, atol=1e-12)
+
+
+def test_a_walk_along_an_edge_reads_where_it_leads():
+    layer = nn.DCRNN(1, 1, 2).double()
+    torch.nn.init.zeros_(layer.weight_ih_l0)
+    layer.weight_ih_l0.data[2] = torch.tensor([0.0, 1.0, 0.0])  # the candidate: one step along the edges alone
+    x = torch.tensor([[[0.3], [0.5], [0.9]]], dtype=torch.float64)
+    output, _ = layer(x, Graph.from_text("A->B B->C"))
+    torch.testing.assert_close(output[0, :, 0], 0.5 * torch.tensor([0.5, 0.9, 0.0], dtype=torch.float64).tanh())
 
 
 def test_without_peepholes_and_bias():

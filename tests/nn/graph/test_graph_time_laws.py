@@ -16,6 +16,7 @@ T, B, N, I, H = 5, 3, 6, 3, 4
 
 LAYERS: dict[str, Callable[..., torch.nn.Module]] = {
     **nn.GRAPH_TIME_LAYERS,
+    "dcrnn, three steps": lambda i, h, **o: nn.DCRNN(i, h, 3, **o),
     "gconv-gru, gcn": lambda i, h, **o: nn.GConvGRU(i, h, filter="gcn", **o),
     "gconv-lstm, two layers": lambda i, h, **o: nn.GConvLSTM(i, h, 3, None, num_layers=2, **o),
     "gcn, lstm": lambda i, h, **o: nn.GraphRecurrent(nn.GCNConv(i, 5), nn.LSTM(5, h), **o),
