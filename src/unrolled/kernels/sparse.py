@@ -30,6 +30,7 @@ from unrolled.kernels.recurrent import asked_path
 
 __all__ = [
     *("End", "Operator", "Pattern", "block_diagonal", "matrix", "multiply"),
+    "multiply_into",
     *("native_is_faster", "product", "sample"),
 ]
 
@@ -209,6 +210,28 @@ def multiply(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
         return torch.mm(matrix(pattern, values), x)
     summed: Tensor = torch.sparse.mm(matrix(pattern, values), x, "sum")
     return summed
+
+
+def multiply_into(
+    y: Tensor,
+    pattern: Pattern,
+    values: Tensor,
+    x: Tensor,
+    *,
+    scale: float = 1.0,
+    add: Tensor | None = None,
+    add_scale: float = 1.0,
+) -> None:
+    """``y = scale · S x + add_scale · add`` for [B,N,F] that may lie in larger buffers, add in y's place too."""
+    if native_is_faster(x) and graph_product.takes(pattern, values, x) and pattern.entries > 0:
+        choice = asked_path()
+        library = None if choice in ("torch", "reference") else native.loaded(choice)
+        if library is not None:
+            graph_product.product_into(library, y, pattern, values, x, scale, add, add_scale)
+            return
+    found = multiply(pattern, values, x)
+    found = found if scale == 1.0 else found * scale
+    torch.add(found, add, alpha=add_scale, out=y) if add is not None else y.copy_(found)
 
 
 def _side_by_side(x: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from unrolled import nn
 from unrolled.errors import InputError, ShapeError, UnknownName, UnrolledError
 from unrolled.graph import Graph
+from unrolled.kernels import graph_recurrent
 
 T, B, N, I, H = 5, 3, 6, 3, 4
 
@@ -373,3 +374,45 @@ def test_a_bidirectional_cell_refuses_to_step():
     layer = nn.GraphRecurrent(nn.GCNConv(I, 5), nn.LSTM(5, H, bidirectional=True)).double()
     with pytest.raises(InputError, match="cannot go step by step"):
         layer.step(ONE[0], GRAPH)
+
+
+@pytest.mark.parametrize("graph", [some_graph(), changing()], ids=["one graph", "changing"])
+def test_running_again_what_was_not_kept_changes_nothing(make, graph, monkeypatch):
+    """In chunks of two steps, values and gradients are those of the whole sequence kept."""
+    layer, x, present = make(), draw(T, B, N, I).requires_grad_(), torch.rand(T, N) < 0.8
+    start = start_of(layer, x.detach())
+    wanted = [x, *layer.parameters()]
+
+    def run():
+        output, state = layer(x, graph, start, present=present)
+        loss = output.square().sum() + sum(field.square().sum() for field in fields(state))
+        return (output, tuple(fields(state))), torch.autograd.grad(loss, wanted)
+
+    kept, gradients = run()
+    lengths = []
+    monkeypatch.setattr(graph_recurrent, "KEPT_BYTES", 1)
+    chunk_length = graph_recurrent._chunk_length
+    monkeypatch.setattr(
+        graph_recurrent, "_chunk_length", lambda *given: lengths.append(chunk_length(*given)) or lengths[-1] + 1
+    )
+    again, found = run()
+    assert set(lengths) <= {1}
+    assert lengths or isinstance(layer, nn.GraphRecurrent)
+    same(again, kept)
+    torch.testing.assert_close(found, gradients, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("graph", [some_graph(), changing()], ids=["one graph", "changing"])
+@pytest.mark.parametrize("path", ["reference", "torch"])
+def test_other_paths_say_the_same(make, graph, path, monkeypatch):
+    layer, x = make(2, 16).float(), torch.randn(T, B, N, 2)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    found = layer(x, graph)
+    cotangent = torch.randn_like(found[0])
+    gradients = torch.autograd.grad(found[0], list(layer.parameters()), cotangent)
+    monkeypatch.setenv("UNROLLED_KERNELS", path)
+    other = layer(x, graph)
+    torch.testing.assert_close(other[0], found[0], rtol=0, atol=2e-6)
+    again = torch.autograd.grad(other[0], list(layer.parameters()), cotangent)
+    torch.testing.assert_close(again, gradients, rtol=1e-4, atol=1e-4)
