@@ -65,16 +65,17 @@ class Structure:
         return self.senders == self.receivers
 
     @cached_property
-    def _rewired(self) -> dict[str, Rewiring]:
+    def looped_ways(self) -> dict[str, Rewiring]:
+        """What `rewired` has made, by way."""
         return {}
 
     def rewired(self, self_loops: str) -> Rewiring:
         """The structure with its self loops treated as `SELF_LOOPS` names it; made once."""
         if self_loops not in SELF_LOOPS:
             raise UnknownName("way with self loops", self_loops, SELF_LOOPS)
-        if self_loops not in self._rewired:
-            self._rewired[self_loops] = self._rewire(self_loops)
-        return self._rewired[self_loops]
+        if self_loops not in self.looped_ways:
+            self.looped_ways[self_loops] = self._rewire(self_loops)
+        return self.looped_ways[self_loops]
 
     def _rewire(self, self_loops: str) -> Rewiring:
         nodes = torch.arange(self.num_nodes, device=self.senders.device)

@@ -223,10 +223,17 @@ class Graph:
         if self.parts:
             blocks = [g.scaled_laplacian(normalisation, lambda_max, dtype=dtype) for g in self.parts]
             return self._kept(key, block_diagonal(blocks))
+        known = ("laplacian", normalisation, dtype) in self._operators, "replace" in self.structure.looped_ways
         found = self.laplacian(normalisation, dtype=dtype)
-        if lambda_max is not None or self.membership is None:
-            return self._kept(key, scaled(found, lambda_max))
-        return self._kept(key, scaled(found, each_greatest(found, self.membership, self.num_graphs)))
+        greatest: Tensor | float | None = lambda_max
+        if lambda_max is None and self.membership is not None:
+            greatest = each_greatest(found, self.membership, self.num_graphs)
+        made = self._kept(key, scaled(found, greatest))
+        if not any(known):  # made for this one alone, and of the size of the graph: a thousand graphs feel it
+            self._operators.pop(("laplacian", normalisation, dtype), None)
+            self.structure.looped_ways.pop("replace")
+            made.pattern.forget()
+        return made
 
     def _kept(self, key: tuple[object, ...], operator: Operator) -> Operator:
         """The operator, kept where its values are constant."""

@@ -27,6 +27,9 @@ from unrolled.kernels.reference.unroll import Unrolled
 
 __all__ = ["KEPT_BYTES", "filtered", "trace", "unroll"]
 
+JOINED_EDGES = 2**22
+"""How many edges of different graphs are put side by side for one product."""
+
 KEPT_BYTES = 2**30
 """What one layer keeps for backward before it would rather run again."""
 
@@ -70,13 +73,21 @@ def trace(
 
 
 def filtered(x: Tensor, filters: Sequence[Filter]) -> Tensor:
-    """Every step of x [T,B,N,F] through its filter, all of them in one product a term: [T,B,N,M·F]."""
+    """Every step of x [T,B,N,F] through its filter, [T,B,N,M·F]: all steps in one product a term.
+
+    Graphs that differ are put side by side for it, `JOINED_EDGES` or so at a time.
+    """
     if len(filters) == 1:
         return filters[0](x)
-    T, B, N, F = x.shape
-    steps_as_one = x.transpose(0, 1).reshape(B, T * N, F)
-    z = side_by_side(filters)(steps_as_one)
-    return z.reshape(B, T, N, z.shape[-1]).transpose(0, 1)
+    edges = max(1, sum(operator.pattern.entries for each in filters for operator in each.operators))
+    length = max(1, len(filters) * JOINED_EDGES // edges)
+    parts = []
+    for start in range(0, len(filters), length):
+        some = x[start : start + length]
+        S, B, N, F = some.shape
+        z = side_by_side(filters[start : start + length])(some.transpose(0, 1).reshape(B, S * N, F))
+        parts.append(z.reshape(B, S, N, z.shape[-1]).transpose(0, 1))
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def _takes(filters: Sequence[Filter]) -> bool:

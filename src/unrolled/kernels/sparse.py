@@ -109,6 +109,11 @@ class Pattern:
         """``[E]`` ones in float32, the values of a plain sum."""
         return torch.ones(self.entries, device=self.index.device)
 
+    def forget(self) -> None:
+        """Let go of what making an operator needs and using it does not; it is made again when it is asked for."""
+        for name in ("row", "row_end", "column_end", "ones"):
+            self.__dict__.pop(name, None)
+
     def to(self, device: torch.device | str) -> Pattern:
         """The same pattern on another device."""
         return Pattern(self.pointer.to(device), self.index.to(device), self.order.to(device), self.columns)

@@ -391,6 +391,7 @@ def test_running_again_what_was_not_kept_changes_nothing(make, graph, monkeypatc
     kept, gradients = run()
     lengths = []
     monkeypatch.setattr(graph_recurrent, "KEPT_BYTES", 1)
+    monkeypatch.setattr(graph_recurrent, "JOINED_EDGES", 50)
     chunk_length = graph_recurrent._chunk_length
     monkeypatch.setattr(
         graph_recurrent, "_chunk_length", lambda *given: lengths.append(chunk_length(*given)) or lengths[-1] + 1
