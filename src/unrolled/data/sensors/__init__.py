@@ -1,0 +1,8 @@
+"""Readings of sensors on a graph: registered ones, and those in files."""
+
+from __future__ import annotations
+
+from unrolled.data.sensors.readings import Readings
+from unrolled.data.sensors.sources import SENSORS, SensorSource, find_readings, sensor_archive
+
+__all__ = ["SENSORS", "Readings", "SensorSource", "find_readings", "sensor_archive"]
