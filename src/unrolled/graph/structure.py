@@ -28,15 +28,25 @@ SELF_LOOPS = {
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """``senders[e] → receivers[e]`` for E edges between nodes 0…num_nodes-1."""
+    """``senders[e] → receivers[e]`` for E edges between nodes 0…num_nodes-1.
+
+    Args:
+        senders: ``[E]``.
+        receivers: ``[E]``.
+        num_nodes: N.
+        parts: the structures that stand side by side in this one, where it is a batch: they are sorted already.
+    """
 
     senders: Tensor
     receivers: Tensor
     num_nodes: int
+    parts: tuple[Structure, ...] = ()
 
     @cached_property
     def pattern(self) -> Pattern:
         """The adjacency matrix's places: receivers are rows, senders columns, int32 where it fits."""
+        if self.parts:
+            return Pattern.block_diagonal([part.pattern for part in self.parts])
         return Pattern.from_edges(self.receivers, self.senders, self.num_nodes, self.num_nodes)
 
     @cached_property
@@ -55,16 +65,17 @@ class Structure:
         return self.senders == self.receivers
 
     @cached_property
-    def _rewired(self) -> dict[str, Rewiring]:
+    def looped_ways(self) -> dict[str, Rewiring]:
+        """What `rewired` has made, by way."""
         return {}
 
     def rewired(self, self_loops: str) -> Rewiring:
         """The structure with its self loops treated as `SELF_LOOPS` names it; made once."""
         if self_loops not in SELF_LOOPS:
             raise UnknownName("way with self loops", self_loops, SELF_LOOPS)
-        if self_loops not in self._rewired:
-            self._rewired[self_loops] = self._rewire(self_loops)
-        return self._rewired[self_loops]
+        if self_loops not in self.looped_ways:
+            self.looped_ways[self_loops] = self._rewire(self_loops)
+        return self.looped_ways[self_loops]
 
     def _rewire(self, self_loops: str) -> Rewiring:
         nodes = torch.arange(self.num_nodes, device=self.senders.device)

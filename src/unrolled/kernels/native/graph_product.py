@@ -13,7 +13,7 @@ from unrolled.kernels.native.library import Library
 if TYPE_CHECKING:
     from unrolled.kernels.sparse import Pattern
 
-__all__ = ["product", "takes"]
+__all__ = ["product", "product_into", "takes"]
 
 
 class _Product(ctypes.Structure):
@@ -24,10 +24,11 @@ class _Product(ctypes.Structure):
             (name, ctypes.c_int64)
             for name in (
                 *("threads", "rows", "batch", "features", "half"),
-                *("x_batch", "x_row", "y_batch", "y_row"),
+                *("x_batch", "x_row", "y_batch", "y_row", "add_batch", "add_row"),
             )
         ),
-        *((name, ctypes.c_void_p) for name in ("pointer", "index", "values", "x", "y")),
+        *((name, ctypes.c_float) for name in ("scale", "add_scale")),
+        *((name, ctypes.c_void_p) for name in ("pointer", "index", "values", "x", "y", "add")),
     ]
 
 
@@ -47,21 +48,39 @@ def product(library: Library, pattern: Pattern, values: Tensor, x: Tensor) -> Te
     batched = x if x.dim() == 3 else x.unsqueeze(0)
     if batched.stride(2) != 1 and batched.shape[2] > 1:
         batched = batched.contiguous()
-    values = values.float().contiguous()
     y = batched.new_empty(batched.shape[0], pattern.rows, batched.shape[2])
+    product_into(library, y, pattern, values, batched, 1.0, None, 0.0)
+    return y if x.dim() == 3 else y[0]
+
+
+def product_into(
+    library: Library,
+    y: Tensor,
+    pattern: Pattern,
+    values: Tensor,
+    x: Tensor,
+    scale: float,
+    add: Tensor | None,
+    add_scale: float,
+) -> None:
+    """``y = scale · S x + add_scale · add``, all [B,·,F] with features that lie together; add may be y itself."""
+    values = values.float().contiguous()
     record = _Product(
         torch.get_num_threads(),
         pattern.rows,
-        batched.shape[0],
-        batched.shape[2],
+        x.shape[0],
+        x.shape[2],
         x.dtype == torch.bfloat16,
-        *batched.stride()[:2],
+        *x.stride()[:2],
         *y.stride()[:2],
+        *((0, 0) if add is None else add.stride()[:2]),
+        scale,
+        add_scale,
         pattern.pointer.data_ptr(),
         pattern.index.data_ptr(),
         values.data_ptr(),
-        batched.data_ptr(),
+        x.data_ptr(),
         y.data_ptr(),
+        None if add is None else add.data_ptr(),
     )
     library.run("unrolled_graph_product", record)
-    return y if x.dim() == 3 else y[0]

@@ -1,4 +1,6 @@
-/* A sparse matrix times features, for a batch of them:  y[b,i,:] = Σ_{e of row i} v[e] · x[b,index[e],:].
+/* A sparse matrix times features, for a batch of them:
+ *
+ *   y[b,i,:] = scale · Σ_{e of row i} v[e] · x[b,index[e],:] + add_scale · add[b,i,:]
  *
  * A row's sums stay in registers while its entries pass, up to GROUP vectors of features at once; every row of x that is
  * needed soon is asked for early. bfloat16 is widened where it is read, summed in float32, rounded once.
@@ -13,11 +15,13 @@
 
 struct product {
     int64_t threads, rows, batch, features, half;
-    int64_t x_batch, x_row, y_batch, y_row; /* strides; the features are contiguous */
+    int64_t x_batch, x_row, y_batch, y_row, add_batch, add_row; /* strides; the features are contiguous */
+    float scale, add_scale;
     const int32_t *pointer, *index;
     const float *values;                    /* [E], or NULL for ones */
     const void *x;                          /* float, or bfloat16 if `half` */
     void *y;
+    const void *add;                        /* as x, may be y itself; or NULL for none */
 };
 
 INLINE const char *element(const struct product *p, const void *base, ptrdiff_t at) {
@@ -50,9 +54,12 @@ INLINE void row_group(const int half, const int vectors, const int whole, const 
             sum[v] += value * load_features(half, from + v * LANES * size, count);
         }
     }
+    const char *add = p->add ? element(p, p->add, b * p->add_batch + row * p->add_row + first) : NULL;
     char *y = (char *)element(p, p->y, b * p->y_batch + row * p->y_row + first);
     UNROLL for (int v = 0; v < vectors; ++v) {
         ptrdiff_t count = whole || v < vectors - 1 ? LANES : last;
+        sum[v] *= p->scale;
+        if (add) sum[v] += load_features(half, add + v * LANES * size, count) * p->add_scale;
         if (half) store_half_first((uint16_t *)y + v * LANES, sum[v], count);
         else if (count >= LANES) store((float *)y + v * LANES, sum[v]);
         else store_first((float *)y + v * LANES, sum[v], count);
