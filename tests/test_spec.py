@@ -127,6 +127,7 @@ IDENTITIES = {
     "baum-sweet": "ebf408d508c853ef",
     "text": "18a9de0c73320569",
     "nodes": "4b5da5a1a66f3bb0",
+    "protein": "22f14ef3b4a7a05a",
 }
 
 
@@ -141,6 +142,19 @@ def test_a_pinned_identity_of_changed_options() -> None:
     assert spec.identity() == "269e24e52c9ff977"
 
 
+OTHER_WORDS = {
+    "lstm": "rnn",
+    "gru": "rnn",
+    "auto": "cpu",
+    "gcn": "sage",
+    "15,10": "25,10",
+    "1,5,10": "1,2",
+    "0,1,2,4": "0",
+    "graph": "node-recurrent",
+    "graph-recurrent": "node-recurrent",
+}
+
+
 def other(value: Any, hint: Any) -> Any:
     """Another value of the field's type."""
     choices = [part for part in get_args(hint) if isinstance(part, str) and part != value]
@@ -153,10 +167,11 @@ def other(value: Any, hint: Any) -> Any:
     if isinstance(value, float):
         return 0.5 if value != 0.5 else 0.25
     if isinstance(value, str):
-        return {"lstm": "rnn", "auto": "cpu", "gcn": "sage", "15,10": "25,10"}.get(value, "other.txt")
+        return OTHER_WORDS.get(value, "other.txt")
     return "0" * 64 if str in get_args(hint) else 3
 
 
+OWN = {"trajectory": "one.dcd", "structure": "one.psf"}
 NEEDS: dict[str, dict[str, Any]] = {
     "reset_before": {"cell": "gru"},
     "nonlinearity": {"cell": "rnn"},
@@ -166,6 +181,10 @@ NEEDS: dict[str, dict[str, Any]] = {
     "output_heads": {"layer": "gat"},
     "attention_dropout": {"layer": "gat"},
     "aggregation": {"layer": "sage"},
+    "trajectory": OWN,
+    "structure": OWN,
+    "test": OWN,
+    "test_structure": {**OWN, "test": "two.dcd"},
 }
 """What must be so for an option to be one."""
 

@@ -22,12 +22,14 @@ from unrolled.nn.full_peephole import FullPeepholeLSTM
 from unrolled.nn.gat_conv import GATConv
 from unrolled.nn.gatv2_conv import GATv2Conv
 from unrolled.nn.gcn_conv import GCNConv
+from unrolled.nn.graph_forecaster import GraphForecaster
 from unrolled.nn.gru import GRU
 from unrolled.nn.initialisers import INITIALISERS, initialise
 from unrolled.nn.layer import RecurrentLayer
 from unrolled.nn.lstm import LSTM
 from unrolled.nn.message_passing import Edge, MessagePassing, pass_messages
 from unrolled.nn.node_classifier import ACTIVATIONS, NodeClassifier
+from unrolled.nn.node_recurrent import NodeRecurrent
 from unrolled.nn.observation import Observation, Trace
 from unrolled.nn.peephole import PeepholeLSTM
 from unrolled.nn.recurrent import Recurrent
@@ -35,6 +37,7 @@ from unrolled.nn.rnn import RNN
 from unrolled.nn.sage_conv import SAGEConv
 from unrolled.nn.spectral_conv import SpectralConv
 from unrolled.nn.user_cell import load_user_cell, load_user_layer, user_cell_sha256
+from unrolled.nn.window_graph import WindowGraph
 
 __all__ = [
     "ACTIVATIONS",
@@ -56,10 +59,12 @@ __all__ = [
     "GATv2Conv",
     "GCNConv",
     "Graph",
+    "GraphForecaster",
     "Hidden",
     "HiddenMemory",
     "MessagePassing",
     "NodeClassifier",
+    "NodeRecurrent",
     "Observation",
     "ParameterCount",
     "PeepholeLSTM",
@@ -69,6 +74,7 @@ __all__ = [
     "SequenceClassifier",
     "SpectralConv",
     "Trace",
+    "WindowGraph",
     "bias_vectors",
     "convert",
     "count_parameters",
