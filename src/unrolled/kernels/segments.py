@@ -38,7 +38,8 @@ class _Collect(torch.autograd.Function):
     def forward(ctx: Any, end: End, m: Tensor) -> Tensor:
         ctx.end = end
         flat = m.reshape(m.shape[0], m.shape[1:].numel())
-        summed = multiply(end.collector, flat.new_ones(m.shape[0]), flat)
+        with torch.autocast(m.device.type, enabled=False):
+            summed = multiply(end.collector, flat.new_ones(m.shape[0]), flat)
         return summed.reshape(end.collector.rows, *m.shape[1:])
 
     @staticmethod

@@ -15,7 +15,7 @@ pattern's entries in its own order (by row).  A product runs in the native libra
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,7 +28,10 @@ from unrolled.kernels import native
 from unrolled.kernels.native import graph_product
 from unrolled.kernels.recurrent import asked_path
 
-__all__ = ["End", "Operator", "Pattern", "matrix", "multiply", "native_is_faster", "product", "sample"]
+__all__ = [
+    *("End", "Operator", "Pattern", "block_diagonal", "matrix", "multiply"),
+    *("native_is_faster", "product", "sample"),
+]
 
 _INT32_LIMIT = 2**31 - 1
 
@@ -58,6 +61,13 @@ class Pattern:
         torch.cumsum(torch.bincount(row, minlength=rows), 0, dtype=integer, out=pointer[1:])
         order = _stable_order(row)
         return cls(pointer, column.index_select(0, order).to(integer), order.to(integer), columns)
+
+    @classmethod
+    def block_diagonal(cls, blocks: Sequence[Pattern]) -> Pattern:
+        """The patterns down the diagonal of one; nothing is sorted, and the transpose is made of theirs."""
+        joined = _joined(blocks)
+        joined.__dict__["transposed"] = _joined([block.transposed for block in blocks])
+        return joined
 
     @property
     def rows(self) -> int:
@@ -101,6 +111,33 @@ class Pattern:
     def to(self, device: torch.device | str) -> Pattern:
         """The same pattern on another device."""
         return Pattern(self.pointer.to(device), self.index.to(device), self.order.to(device), self.columns)
+
+
+def _joined(blocks: Sequence[Pattern]) -> Pattern:
+    """The blocks down the diagonal: every number moves on by what comes before its block."""
+    entries = [block.entries for block in blocks]
+    columns = sum(block.columns for block in blocks)
+    rows = sum(block.rows for block in blocks)
+    device = blocks[0].index.device
+    integer = torch.int32 if max(rows, columns, sum(entries)) <= _INT32_LIMIT else torch.int64
+    first_entry = _starts(entries, device)
+    sizes = torch.tensor(entries, device=device)
+
+    def moved(parts: list[Tensor], starts: Tensor) -> Tensor:
+        return torch.cat(parts).to(integer) + starts.repeat_interleave(sizes, output_size=sum(entries)).to(integer)
+
+    row_sizes = torch.tensor([block.rows for block in blocks], device=device)
+    ends = torch.cat([block.pointer[1:] for block in blocks]).to(integer)
+    pointer = torch.zeros(rows + 1, dtype=integer, device=device)
+    pointer[1:] = ends + first_entry.repeat_interleave(row_sizes, output_size=rows).to(integer)
+    index = moved([block.index for block in blocks], _starts([block.columns for block in blocks], device))
+    return Pattern(pointer, index, moved([block.order for block in blocks], first_entry), columns)
+
+
+def _starts(sizes: list[int], device: torch.device) -> Tensor:
+    """Where each part begins."""
+    ends = torch.tensor(sizes, device=device)
+    return torch.cumsum(ends, 0) - ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -317,3 +354,15 @@ class Operator:
         """``[rows, columns]``; entries at one place are added."""
         dense = self.values.new_zeros(self.pattern.rows, self.pattern.columns)
         return dense.index_put((self.pattern.row.long(), self.pattern.index.long()), self.values, accumulate=True)
+
+
+def block_diagonal(blocks: Sequence[Operator]) -> Operator:
+    """The matrices down the diagonal of one, for a product with all of them at once."""
+    if len(blocks) == 1:
+        return blocks[0]
+    pattern = Pattern.block_diagonal([block.pattern for block in blocks])
+    joined = Operator(pattern, torch.cat([block.values for block in blocks]))
+    turned = [block.turned for block in blocks]
+    if all(values is not None for values in turned):
+        joined.__dict__["turned"] = torch.cat([values for values in turned if values is not None])
+    return joined

@@ -21,7 +21,7 @@ from unrolled.nn.equation import Equation
 from unrolled.nn.initialisers import initialise_cell
 from unrolled.nn.layer import RecurrentLayer
 
-__all__ = ["CellLayer", "refuse_projection"]
+__all__ = ["CellLayer", "check_options", "refuse_projection"]
 
 
 class CellLayer(RecurrentLayer):
@@ -50,7 +50,7 @@ class CellLayer(RecurrentLayer):
         dtype: Any,
     ) -> None:
         super().__init__()
-        _check(input_size, hidden_size, num_layers, bias, batch_first, dropout)
+        check_options(input_size, hidden_size, num_layers, bias, batch_first, dropout)
         if dropout > 0 and num_layers == 1:
             warnings.warn(
                 "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
@@ -218,7 +218,14 @@ def refuse_projection(proj_size: int) -> None:
         raise InputError(f"proj_size={proj_size!r} is not supported: only 0 is; torch.nn.LSTM has projections")
 
 
-def _check(input_size: Any, hidden_size: Any, num_layers: Any, bias: Any, batch_first: Any, dropout: Any) -> None:
+def check_options(
+    input_size: Any, hidden_size: Any, num_layers: Any, bias: Any, batch_first: Any, dropout: Any
+) -> None:
+    """What every recurrent layer is made with.
+
+    Raises:
+        InputError: an argument that cannot be used.
+    """
     for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
         if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
             raise InputError(f"{name} must be an integer above zero, not {size!r}")

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from unrolled.errors import InputError, UnknownName
 from unrolled.graph import Graph
+from unrolled.graph.operators import scaled
 from unrolled.kernels.sparse import Operator
 from unrolled.nn.graph_input import check_channels, check_features, fitted, glorot, new_bias, refuse
 
@@ -121,17 +122,11 @@ def _scaled_laplacian(
     dtype: torch.dtype,
 ) -> Operator:
     """``L̂ = 2 L / λ_max - I``."""
+    if not isinstance(lambda_max, Tensor):
+        return graph.scaled_laplacian(normalisation, lambda_max, dtype=dtype)
     laplacian = graph.laplacian(normalisation, dtype=dtype)
-    pattern, values = laplacian.pattern, laplacian.values
-    if lambda_max is None:
-        # no node, no edge: nothing to scale
-        scale: Tensor | float = 2.0 * values.max() if values.numel() else 1.0
-    elif isinstance(lambda_max, Tensor) and lambda_max.numel() > 1:
+    if lambda_max.numel() > 1:
         if membership is None:
             raise InputError(f"{lambda_max.numel()} values of lambda_max, but no batch says which node is whose")
-        scale = lambda_max.to(dtype)[membership[pattern.index.long()]]
-    else:
-        scale = lambda_max
-    values = 2.0 * values / scale
-    values = torch.where(torch.isfinite(values), values, torch.zeros_like(values))
-    return Operator(pattern, values - (pattern.row == pattern.index).to(dtype))
+        lambda_max = lambda_max.to(dtype)[membership[laplacian.pattern.index.long()]]
+    return scaled(laplacian, lambda_max)

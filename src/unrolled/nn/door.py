@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from unrolled.errors import InputError, ShapeError
 from unrolled.kernels import autocast, transforms
 
-__all__ = ["Entered", "Shape", "enter", "leave", "leave_state"]
+__all__ = ["Entered", "Shape", "checked_lengths", "enter", "leave", "leave_state"]
 
 _INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
@@ -86,7 +86,9 @@ def enter(layer: Shape, given: Any, hx: Any, lengths: Any) -> Entered:
         )
     state = _state(layer, hx, x, batched)
     if lengths is not None:
-        lengths = _lengths(name, lengths, x, batched)
+        if not batched:
+            raise InputError(f"{name}: lengths= is for a batch of sequences, but the input [T, I] is one sequence")
+        lengths = checked_lengths(name, lengths, x)
     return Entered(x, state, lengths, batched, layer.batch_first)
 
 
@@ -170,10 +172,13 @@ def _kind(hx: Any) -> str:
     return type(hx).__name__
 
 
-def _lengths(owner: str, given: Any, x: Tensor, batched: bool) -> Tensor | None:
-    """The lengths as int64 [B], None where every row has all steps."""
-    if not batched:
-        raise InputError(f"{owner}: lengths= is for a batch of sequences, but the input [T, I] is one sequence")
+def checked_lengths(owner: str, given: Any, x: Tensor) -> Tensor | None:
+    """The lengths of the rows of x [T,B,…] as int64 [B], None where every row has all steps.
+
+    Raises:
+        InputError: no integers.
+        ShapeError: not one in 0..T for each row.
+    """
     try:
         lengths = torch.as_tensor(given)
     except (TypeError, ValueError, RuntimeError) as error:

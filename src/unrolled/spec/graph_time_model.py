@@ -21,18 +21,19 @@ class GraphTimeModelSpec:
     """A network that reads what the nodes of a graph did, and the graph, and answers for every node.
 
     Attributes:
-        network: graph-recurrent (a graph layer at every step, then a recurrent layer for each node), node-recurrent
-            (that layer alone) or graph (graph layers alone, on the window laid flat).
-        layer: graph-recurrent and graph: gcn, sage or cheb.
+        network: graph-recurrent (a graph layer at every step, then a recurrent layer for each node), gconv-rnn,
+            gconv-gru, gconv-lstm or dcrnn (graph convolutions inside the gates), node-recurrent (a recurrent layer for
+            each node, no graph) or graph (graph layers on the window laid flat, no recurrence).
+        layer: graph-recurrent and graph: gcn, sage or cheb (sage hears one hop).
         cell: graph-recurrent and node-recurrent: rnn, gru, lstm, peephole or full-peephole.
         hidden: H, units of the recurrent layer, or features of a graph layer.
         embedding: features that the inputs are made into before any layer.
-        hops: how far one graph layer hears, as products with the graph's matrix.
+        hops: how far one graph layer, or one step of gates, hears, as products with the graph's matrix.
         normalisation: gcn only: symmetric (D^-1/2 A D^-1/2) or random-walk (D^-1 A, rows sum to one).
         dropout: share of the layer's last outputs dropped before the readout while training.
     """
 
-    network: str = "graph"
+    network: str = "graph-recurrent"
     layer: Literal["gcn", "sage", "cheb"] = "gcn"
     cell: str = "gru"
     hidden: int = 32
@@ -76,6 +77,15 @@ def _conv(spec: GraphTimeModelSpec, inputs: int) -> Module:
     return nn.SAGEConv(inputs, spec.hidden)
 
 
+def _graph_recurrent(spec: GraphTimeModelSpec, window: int) -> Module:
+    return nn.GraphRecurrent(_conv(spec, spec.embedding), CELLS[spec.cell](spec.hidden, spec.hidden), activation="relu")
+
+
+def _gates(name: str) -> Build:
+    layer: Callable[..., Module] = nn.GRAPH_TIME_LAYERS[name]
+    return lambda spec, window: layer(spec.embedding, spec.hidden, K=spec.hops + 1)
+
+
 def _node_recurrent(spec: GraphTimeModelSpec, window: int) -> Module:
     return nn.NodeRecurrent(CELLS[spec.cell](spec.embedding, spec.hidden))
 
@@ -85,6 +95,8 @@ def _graph(spec: GraphTimeModelSpec, window: int) -> Module:
 
 
 NETWORKS: Mapping[str, NetworkEntry] = {
+    "graph-recurrent": NetworkEntry(_graph_recurrent, "a graph layer at every step, then a recurrent layer a node"),
+    **{name: NetworkEntry(_gates(name), "graph convolutions inside the gates") for name in nn.GRAPH_TIME_LAYERS},
     "node-recurrent": NetworkEntry(_node_recurrent, "a recurrent layer for each node by itself"),
     "graph": NetworkEntry(_graph, "two graph layers on the window laid flat"),
 }

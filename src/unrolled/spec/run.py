@@ -36,7 +36,7 @@ class RunSpec:
 
     def __post_init__(self) -> None:
         if not isinstance(self.task, NodesSpec):
-            require(self.training.decay == "all", "decay is 'first-layer': it is for the task nodes")
+            require(self.training.decay == "all", "decay is 'first-layer': it is for networks on graphs")
             if isinstance(self.task, ForecastSpec):
                 self._check_forecasts()
             return
