@@ -16,6 +16,7 @@ from unrolled.spec import (
     BinaryPalindromesSpec,
     NodesSpec,
     PalindromesSpec,
+    ProteinSpec,
     RandomCombinationsSpec,
     RunSpec,
     TextSpec,
@@ -77,6 +78,8 @@ def _size(spec: RunSpec) -> str:
             return "stdin" if source == STANDARD_INPUT else Path(source).stem
         case NodesSpec(graph=graph):
             return graph if is_graph_name(graph) else Path(graph).stem
+        case ProteinSpec(structure=structure):
+            return "adk" if structure is None else Path(structure).stem
 
 
 def _slug(word: str) -> str:

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from unrolled.data import Choice
 from unrolled.experiments import Curve, Figure, Table, Text
 from unrolled.experiments.readings import series
 from unrolled.record import Run
 from unrolled.report.origins import describe
 from unrolled.report.text import view_text
-from unrolled.spec import build_task, dump_yaml
+from unrolled.spec import ForecastSpec, NodesSpec, TextSpec, build_task, dump_yaml
 
 __all__ = ["RunView", "overview", "run_table", "view_run"]
 
@@ -192,9 +193,11 @@ def _levels(runs: Sequence[Run]) -> tuple[tuple[float, str], ...]:
     """Chance and the best constant answer, where all runs share them and no text has to be read for it."""
     if len(runs) == 1 and _tested(runs[0]):
         return ((_tested(runs[0])["accuracy"], "test"),)
-    if len({run.spec.task for run in runs}) != 1 or runs[0].spec.task_name in ("text", "nodes"):
+    if len({run.spec.task for run in runs}) != 1 or isinstance(runs[0].spec.task, TextSpec | NodesSpec | ForecastSpec):
         return ()
     task = build_task(runs[0].spec)
+    if not isinstance(task, Choice):
+        return ()
     if math.isclose(task.chance, task.majority, abs_tol=0.01):
         return ((task.chance, "chance"),)
     return ((task.chance, "chance"), (task.majority, "majority"))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
+from unrolled.data.forecasting import horizon_list
 from unrolled.spec.require import require
 
 __all__ = [
     "BaumSweetSpec",
     "BinaryPalindromesSpec",
+    "ForecastSpec",
     "NodesSpec",
     "PalindromesSpec",
+    "ProteinSpec",
     "RandomCombinationsSpec",
     "TaskSpec",
     "TextSpec",
@@ -151,4 +155,67 @@ class NodesSpec:
         return tuple(int(word) for word in self.fanouts.split(","))
 
 
-TaskSpec = PalindromesSpec | BinaryPalindromesSpec | RandomCombinationsSpec | BaumSweetSpec | TextSpec | NodesSpec
+@dataclass(frozen=True, kw_only=True)
+class ProteinSpec:
+    """Where the atoms of a protein that changes its shape will go, from where they have been.
+
+    Attributes:
+        trajectory: files (.dcd) to learn from, several with commas between (default: adenylate kinase opening, two
+            runs of one method to learn from and the run of another to test on).
+        structure: file (.psf) that names the atoms of those files.
+        test: file (.dcd) that nothing looks at before the end (default: the last fifth of every run).
+        test_structure: its own file (.psf), where that is another than `structure`.
+        window: T, frames that are read.
+        horizons: frames ahead that are forecast, each by itself.
+        radius: angstroms within which two alpha carbons are neighbours, in each frame anew.
+        smoothing: copies of the training runs that are learnt from too, each smoothed over so many frames (0: as it
+            is), so that a network meets motions of more and of less noise.
+        validation: share of every training run, at its end, that no step is taught.
+        files_sha256: hash of your own files; written into every run's spec, checked where it is given.
+    """
+
+    trajectory: str | None = None
+    structure: str | None = None
+    test: str | None = None
+    test_structure: str | None = None
+    window: int = 10
+    horizons: str = "1,5,10"
+    radius: float = 8.0
+    smoothing: str = "0,1,2,4"
+    validation: float = 0.2
+    files_sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        horizon_list(self.horizons)
+        require(self.window >= 2, f"window is {self.window}: 2 frames or more, or nothing moves")
+        require(0 < self.radius < math.inf, f"radius is {self.radius}: angstroms, such as 8")
+        require(0 < self.validation < 1, f"validation is {self.validation}: a share between 0 and 1, such as 0.2")
+        require(
+            all(word.isdecimal() for word in self.smoothing.replace(" ", "").split(",")),
+            f"smoothing is {self.smoothing!r}: frames, each 0 or more, as 0,1,2,4",
+        )
+        own = self.trajectory is not None
+        require(own == (self.structure is not None), "trajectory and structure go together: .dcd files and a .psf file")
+        require(own or self.test is None, "test is given without trajectory: a file of your own needs the others too")
+        require(
+            self.test is not None or self.test_structure is None, "test_structure is given without test, which it is of"
+        )
+
+    @property
+    def smoothings(self) -> tuple[int, ...]:
+        """The smoothings as numbers, each once."""
+        return tuple(dict.fromkeys(map(int, self.smoothing.split(","))))
+
+
+ForecastSpec = ProteinSpec
+"""The tasks that forecast."""
+
+TaskSpec = (
+    PalindromesSpec
+    | BinaryPalindromesSpec
+    | RandomCombinationsSpec
+    | BaumSweetSpec
+    | TextSpec
+    | NodesSpec
+    | ProteinSpec
+)
