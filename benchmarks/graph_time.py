@@ -1,17 +1,18 @@
 """How long do layers over a graph and time take beside PyG Temporal's algorithms, and how much memory?
 
-    python benchmarks/graph_time.py gates       GConvLSTM and GConvGRU, forward + backward, beside a ChebConv a gate and step
+    python benchmarks/graph_time.py gates       GConvLSTM and GConvGRU beside a ChebConv a gate and step
     python benchmarks/graph_time.py snapshots   GCN → LSTM on a graph a step, beside a GCNConv and an LSTMCell a step
     python benchmarks/graph_time.py memory      the most one step of training takes, each in a process of its own
     python benchmarks/graph_time.py scale       1000 snapshots of 10 000 nodes and 100 000 edges, trained
     options: --threads 2  --repeats 9  --check  --write
 
-PyTorch Geometric Temporal does not install beside a current torch, so its algorithms are written here with PyG 2.8, as its
-0.54 has them: every gate has its own ChebConv of x and its own of h, every step calls them all.  A batch goes
-through PyG as [B, N, F], which spares it B - 1 normalisations; PyG Temporal itself would have none.
+PyTorch Geometric Temporal does not install beside a current torch, so its algorithms are written here with PyG 2.8:
+every gate has its own ChebConv of x and its own of h, every step calls them all.  A batch goes through PyG as
+[B, N, F], which spares it B - 1 normalisations.
 
-Everything that is compared runs in one process, in turns, after its outputs and gradients were asserted equal.  A time is
-the median of its turns, the spread behind it half the distance between the quartiles.  Memory is the highest resident
+A time is forward and backward, to x and to every parameter.  Everything that is compared runs in one process, in turns,
+after its output and x's gradient were asserted equal.  A time is the median of its turns, the spread behind it half the
+distance between the quartiles.  Memory is the highest resident
 size during the first step over that before it.  ``--write`` keeps the figures in benchmarks/results/graph_time.json and
 their table in graph_time.md; ``--check`` ends with 1 where a bound of `AT_MOST` is missed.  PyG is needed.
 """
@@ -25,13 +26,12 @@ import platform
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
-from graph import RESULTS, Results, compare, highest_during, resident
 from torch import Tensor, nn
 
+from graph import RESULTS, Results, compare, highest_during, resident
 from unrolled.graph import Graph
 from unrolled.kernels import recurrent
 from unrolled.nn import LSTM, GCNConv, GConvGRU, GConvLSTM, GraphRecurrent, load_pyg_temporal
@@ -78,6 +78,7 @@ class TheirGates(nn.Module):
                 self.register_parameter(f"b_{gate}", nn.Parameter(torch.zeros(1, hidden)))
 
     def forward(self, x: Tensor, index: Tensor, weight: Tensor) -> Tensor:
+        """The hidden states of all steps."""
         h = c = x.new_zeros(*x.shape[1:-1], self.hidden)
         outputs = []
         for x_t in x:
@@ -89,6 +90,7 @@ class TheirGates(nn.Module):
         return torch.stack(outputs)
 
     def lstm(self, x: Tensor, index: Tensor, weight: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """One step."""
         i = self.conv_x_i(x, index, weight) + self.conv_h_i(h, index, weight)
         i = torch.sigmoid(i + self.w_c_i * c + self.b_i)
         f = self.conv_x_f(x, index, weight) + self.conv_h_f(h, index, weight)
@@ -100,6 +102,7 @@ class TheirGates(nn.Module):
         return o * torch.tanh(c), c
 
     def gru(self, x: Tensor, index: Tensor, weight: Tensor, h: Tensor) -> Tensor:
+        """One step."""
         z = torch.sigmoid(self.conv_x_z(x, index, weight) + self.conv_h_z(h, index, weight))
         r = torch.sigmoid(self.conv_x_r(x, index, weight) + self.conv_h_r(h, index, weight))
         n = torch.tanh(self.conv_x_h(x, index, weight) + self.conv_h_h(h * r, index, weight))
@@ -116,6 +119,7 @@ class TheirFrames(nn.Module):
         self.conv, self.cell = TheirGCN(inputs, hidden), nn.LSTMCell(hidden, hidden)
 
     def forward(self, x: Tensor, graphs: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """The hidden states of all steps."""
         state, outputs = None, []
         for x_t, (index, weight) in zip(x, graphs, strict=True):
             state = self.cell(self.conv(x_t, index, weight).relu(), state)

@@ -128,6 +128,7 @@ IDENTITIES = {
     "text": "18a9de0c73320569",
     "nodes": "4b5da5a1a66f3bb0",
     "protein": "22f14ef3b4a7a05a",
+    "sensors": "2c7fd5872008fc9f",
 }
 
 
@@ -151,6 +152,8 @@ OTHER_WORDS = {
     "15,10": "25,10",
     "1,5,10": "1,2",
     "0,1,2,4": "0",
+    "24,168": "24",
+    "1,3,6,12": "1,3",
     "graph": "node-recurrent",
     "graph-recurrent": "node-recurrent",
 }
@@ -184,6 +187,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "output_heads": {"layer": "gat"},
     "attention_dropout": {"layer": "gat"},
     "aggregation": {"layer": "sage"},
+    "seasons": {"seasons": "24,168"},
     "trajectory": OWN,
     "structure": OWN,
     "test": OWN,

@@ -32,19 +32,23 @@ class HorizonErrors:
     Attributes:
         rmse: root of the mean square, over windows and nodes, of a node's error (its length, where it is a vector).
         mae: mean of its size, likewise.
+        mape: mean of its size over the target's, where the target is one number and not 0; None of vectors.
     """
 
     rmse: tuple[float, ...]
     mae: tuple[float, ...]
+    mape: tuple[float, ...] | None = None
 
     def to_mapping(self) -> dict[str, list[float]]:
         """As JSON."""
-        return {"rmse": list(self.rmse), "mae": list(self.mae)}
+        found = {"rmse": list(self.rmse), "mae": list(self.mae)}
+        return found if self.mape is None else found | {"mape": list(self.mape)}
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> HorizonErrors:
         """From what `to_mapping` gave."""
-        return cls(rmse=tuple(mapping["rmse"]), mae=tuple(mapping["mae"]))
+        mape = mapping.get("mape")
+        return cls(rmse=tuple(mapping["rmse"]), mae=tuple(mapping["mae"]), mape=None if mape is None else tuple(mape))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +162,9 @@ class _Tally:
         self._squares = torch.zeros(horizons, dtype=torch.float64)
         self._sizes = torch.zeros(horizons, dtype=torch.float64)
         self._count = torch.zeros(horizons, dtype=torch.long)
+        self._shares = torch.zeros(horizons, dtype=torch.float64)
+        self._counted = torch.zeros(horizons, dtype=torch.long)
+        self._are_numbers = False
         self._loss = 0.0
 
     def add(self, batch: ForecastBatch, forecast: Tensor) -> None:
@@ -166,6 +173,12 @@ class _Tally:
         self._squares += squares.sum((1, 2)).cpu()
         self._sizes += squares.sqrt().sum((1, 2)).cpu()
         self._count += batch.known.sum((1, 2)).cpu()
+        self._are_numbers = batch.targets.shape[-1] == 1
+        if self._are_numbers:
+            size = batch.targets.squeeze(-1).double().abs()
+            there = batch.known & (size > 0)
+            self._shares += torch.where(there, squares.sqrt() / size.clamp(min=1e-300), 0.0).sum((1, 2)).cpu()
+            self._counted += there.sum((1, 2)).cpu()
         self._loss += float(forecast_loss(batch, forecast))
 
     def _mean(self, sums: Tensor, then: Callable[[Tensor], Tensor]) -> tuple[float, ...]:
@@ -173,7 +186,12 @@ class _Tally:
 
     @property
     def errors(self) -> HorizonErrors:
-        return HorizonErrors(rmse=self._mean(self._squares, torch.sqrt), mae=self._mean(self._sizes, lambda each: each))
+        shares = tuple((self._shares / self._counted.clamp(min=1)).tolist())
+        return HorizonErrors(
+            rmse=self._mean(self._squares, torch.sqrt),
+            mae=self._mean(self._sizes, lambda each: each),
+            mape=shares if self._are_numbers else None,
+        )
 
     @property
     def count(self) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""``unrolled data``: the texts, graphs and protein that can be had by name."""
+"""``unrolled data``: the texts, graphs, protein and sensors that can be had by name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def list_sources(*, as_json: Annotated[bool, Parameter(name="--json", negative=(
     Args:
         as_json: as JSON, for programs.
     """
-    rows = [*_texts(), *_graphs(), *_proteins()]
+    rows = [*_texts(), *_graphs(), *_proteins(), *_sensors()]
     if as_json:
         print(json.dumps(rows, indent=1))
         return
@@ -90,6 +90,23 @@ def _proteins() -> list[dict[str, Any]]:
     ]
 
 
+def _sensors() -> list[dict[str, Any]]:
+    from unrolled.data import SENSORS, sensors_are_here
+
+    return [
+        {
+            "name": source.name,
+            "kind": "sensors",
+            "title": source.title,
+            "download_bytes": source.download_bytes,
+            "licence": source.licence,
+            "where": source.where,
+            "path": str(sensors_are_here(source.name) or "") or None,
+        }
+        for source in SENSORS.values()
+    ]
+
+
 def _whereabouts(row: dict[str, Any]) -> str:
     if row["path"] is not None:
         return f"here: {row['path']}"
@@ -105,17 +122,20 @@ def fetch(*names: str) -> None:
     Args:
         names: which ones (default: grimm).
     """
-    from unrolled.data import GRAPHS, adenylate_kinase, is_graph_name, read_graph, sources
+    from unrolled.data import GRAPHS, SENSORS, adenylate_kinase, is_graph_name, read_graph, sensor_archive, sources
     from unrolled.errors import UnknownName
 
     for name in names or ("grimm",):
-        if name not in sources.SOURCES and not is_graph_name(name) and name != adenylate_kinase.NAME:
-            raise UnknownName("source", name, [*sources.SOURCES, *GRAPHS, adenylate_kinase.NAME])
+        if name not in {*sources.SOURCES, *SENSORS, adenylate_kinase.NAME} and not is_graph_name(name):
+            raise UnknownName("source", name, [*sources.SOURCES, *GRAPHS, adenylate_kinase.NAME, *SENSORS])
     for name in names or ("grimm",):
         announce(name)
         if name == adenylate_kinase.NAME:
             adenylate_kinase.adenylate_kinase_files()
             print(adenylate_kinase.folder())
+            continue
+        if name in SENSORS:
+            print(sensor_archive(name))
             continue
         if not is_graph_name(name):
             print(sources.fetch(name))
@@ -130,7 +150,7 @@ def fetch(*names: str) -> None:
 
 def announce(name: str) -> None:
     """Say on stderr that something registered is about to be fetched, if it is not in the cache."""
-    from unrolled.data import GRAPHS, adenylate_kinase, graph_is_here, is_graph_name
+    from unrolled.data import GRAPHS, SENSORS, adenylate_kinase, graph_is_here, is_graph_name, sensors_are_here
     from unrolled.data.sources import SOURCES, cached
 
     if is_offline():
@@ -139,6 +159,8 @@ def announce(name: str) -> None:
         source: Any = SOURCES[name]
     elif is_graph_name(name) and not graph_is_here(name):
         source = GRAPHS[name.partition(":")[0]]
+    elif name in SENSORS and sensors_are_here(name) is None:
+        source = SENSORS[name]
     elif name == adenylate_kinase.NAME and not adenylate_kinase.adenylate_kinase_is_here():
         size, where = _size(adenylate_kinase.DOWNLOAD_BYTES), adenylate_kinase.WHERE
         print(f"fetching {name} ({size}, once): {where}", file=sys.stderr)
@@ -164,12 +186,14 @@ def announce_fetch(spec: RunSpec) -> None:
 
 
 def needed(spec: RunSpec) -> str | None:
-    """The text, graph or protein that a spec needs, or None where its task is drawn."""
+    """The text, graph, protein or readings that a spec needs, or None where its task is drawn."""
     from unrolled.data import adenylate_kinase
-    from unrolled.spec import NodesSpec, ProteinSpec, TextSpec
+    from unrolled.spec import NodesSpec, ProteinSpec, SensorsSpec, TextSpec
 
     if isinstance(spec.task, TextSpec):
         return spec.task.source
+    if isinstance(spec.task, SensorsSpec):
+        return spec.task.readings
     if isinstance(spec.task, ProteinSpec):
         return adenylate_kinase.NAME if spec.task.trajectory is None else None
     return spec.task.graph if isinstance(spec.task, NodesSpec) else None

@@ -19,6 +19,7 @@ from unrolled.spec import (
     ProteinSpec,
     RandomCombinationsSpec,
     RunSpec,
+    SensorsSpec,
     TextSpec,
     is_user_cell,
 )
@@ -80,6 +81,8 @@ def _size(spec: RunSpec) -> str:
             return graph if is_graph_name(graph) else Path(graph).stem
         case ProteinSpec(structure=structure):
             return "adk" if structure is None else Path(structure).stem
+        case SensorsSpec(readings=readings):
+            return Path(readings).stem
 
 
 def _slug(word: str) -> str:

@@ -34,6 +34,7 @@ _HASHED = {
     "text_sha256": {"source", "vocabulary", "encoding", "keep_bom", "keep_licence"},
     "graph_sha256": {"graph", "nodes", "directed"},
     "files_sha256": {"trajectory", "structure", "test", "test_structure"},
+    "readings_sha256": {"readings", "edges", "nearest", "directed", "zeros", "seasons"},
     "cell_sha256": {"cell"},
 }
 """Which options a hash in a spec is about."""
@@ -53,6 +54,7 @@ Examples:
       Two processes that share every batch.
   unrolled train nodes --graph cora --layer gat
   unrolled train protein
+  unrolled train sensors --readings chicago-flu
 """
 
 _NODES_EXAMPLES = """\
@@ -83,6 +85,22 @@ Examples:
       Without recurrence: the window laid flat.
   unrolled train protein --trajectory a.dcd,b.dcd --structure protein.psf --test c.dcd
       Runs of your own.
+"""
+
+_SENSORS_EXAMPLES = """\
+What comes of it is the error of each sensor's forecast at every horizon, over the readings that there are, beside that
+of persistence, of the last day, week or year, of what is usual at the hour, and of a line.
+
+Examples:
+
+  unrolled train sensors
+      Pedestrians in Auckland's centre, hour by hour.
+  unrolled train sensors --readings chicago-flu
+  unrolled train sensors --network gconv-gru
+  unrolled train sensors --network node-recurrent --cell lstm
+      Without the graph: every sensor by itself.
+  unrolled train sensors --readings metr-la.h5 --edges adj_mx.pkl --zeros missing --window 12 --horizons 3,6,12
+  unrolled train sensors --readings chickenpox.json --seasons 52
 """
 
 app = App(name="train", help_epilogue=_EXAMPLES, help_format="plaintext", group_commands=Group("Tasks"))
@@ -137,6 +155,8 @@ def _epilogue(task: str) -> str | None:
     """What the help of a task says at its end."""
     if task == "protein":
         return _PROTEIN_EXAMPLES
+    if task == "sensors":
+        return _SENSORS_EXAMPLES
     if task != "nodes":
         return None
     papers = {name: {**entry.model, **entry.training} for name, entry in LAYERS.items()}

@@ -45,6 +45,10 @@ def _of_forecasts(final: Progress, task: data.Forecasting) -> str:
     head = f"{f'error on test windows ({task.unit}, RMSE)':<{width}}"
     lines = [f"{head}  {steps}", f"{'':<{width}}" + "".join(f"{f'{h} ahead':>12}" for h in final.test.horizons)]
     lines += [f"{name:<{width}}" + "".join(f"{each:12.4g}" for each in errors.rmse) for name, errors in rows.items()]
+    if final.test.errors.mape is not None:
+        means = ", ".join(f"{each:.4g}" for each in final.test.errors.mae)
+        shares = ", ".join(f"{each:.1%}" for each in final.test.errors.mape)
+        lines.append(f"the network's mean absolute error is {means}; of the readings that are not 0, {shares}")
     for name in final.test.baselines:
         skills = final.test.skill(name)
         words = ", ".join(f"{abs(skill):.0%} {'below' if skill >= 0 else 'above'}" for skill in skills)

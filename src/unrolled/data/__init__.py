@@ -30,6 +30,7 @@ from unrolled.data.partition import cluster_batches, edge_cut, partition
 from unrolled.data.protein import ProteinFiles, ProteinRuns, protein_sha256, read_protein
 from unrolled.data.protein_motion import ProteinMotion
 from unrolled.data.question import Choice, Question
+from unrolled.data.sensors import SENSORS, Readings, SensorForecasts, find_readings, sensor_archive, sensors_are_here
 from unrolled.data.sources import SOURCES, Source, cached, fetch, read_corpus, read_text
 from unrolled.data.task import IGNORED, Batch, Task
 from unrolled.data.vocabulary import ByteVocabulary, Vocabulary
@@ -38,6 +39,7 @@ __all__ = [
     "CITATION_GRAPHS",
     "GRAPHS",
     "IGNORED",
+    "SENSORS",
     "SOURCES",
     "TASK_CLASSES",
     "Batch",
@@ -60,7 +62,9 @@ __all__ = [
     "ProteinRuns",
     "Question",
     "RandomCombinations",
+    "Readings",
     "Sample",
+    "SensorForecasts",
     "Source",
     "Task",
     "Vocabulary",
@@ -72,6 +76,7 @@ __all__ = [
     "course_2020",
     "edge_cut",
     "fetch",
+    "find_readings",
     "full_batch_bytes",
     "graph_is_here",
     "graph_or_text",
@@ -88,6 +93,8 @@ __all__ = [
     "read_protein",
     "read_text",
     "rmat",
+    "sensor_archive",
+    "sensors_are_here",
     "split_nodes",
 ]
 

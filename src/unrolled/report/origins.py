@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from unrolled.record import Run
-from unrolled.spec import NodesSpec, ProteinSpec, RunSpec, TextSpec, dump_yaml
+from unrolled.spec import NodesSpec, ProteinSpec, RunSpec, SensorsSpec, TextSpec, dump_yaml
 
 __all__ = ["Origin", "SpecView", "describe", "origin"]
 
@@ -60,6 +60,8 @@ def describe(spec: RunSpec) -> str:
         return _describe_nodes(spec, spec.task)
     if isinstance(spec.task, ProteinSpec):
         return _describe_protein(spec, spec.task)
+    if isinstance(spec.task, SensorsSpec):
+        return f"sensors {spec.task.readings}, {_asked(spec.task)}; {_describe_over_time(spec)}"
     task, model, training = spec.task, spec.recurrent, spec.training
     if isinstance(task, TextSpec):
         what = f"text {task.source}, window {task.window}"
@@ -91,6 +93,10 @@ def _describe_nodes(spec: RunSpec, task: NodesSpec) -> str:
         f"dropout {model.dropout:g}; {training.optimiser} {training.learning_rate:g}, weight decay "
         f"{training.weight_decay:g} ({training.decay}), {batching}, {training.steps} steps"
     )
+
+
+def _asked(task: SensorsSpec) -> str:
+    return f"windows of {task.window} steps, {task.horizons} ahead"
 
 
 def _describe_protein(spec: RunSpec, task: ProteinSpec) -> str:

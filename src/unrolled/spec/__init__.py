@@ -32,6 +32,7 @@ from unrolled.spec.tasks import (
     PalindromesSpec,
     ProteinSpec,
     RandomCombinationsSpec,
+    SensorsSpec,
     TaskSpec,
     TextSpec,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "ProteinSpec",
     "RandomCombinationsSpec",
     "RunSpec",
+    "SensorsSpec",
     "Sweep",
     "TaskEntry",
     "TaskSpec",

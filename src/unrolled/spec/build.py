@@ -14,7 +14,7 @@ from unrolled.spec.model import CELLS, DEFAULT_INITIALISATION, ModelSpec, is_use
 from unrolled.spec.require import require
 from unrolled.spec.run import RunSpec
 from unrolled.spec.table import TASKS, protein_files
-from unrolled.spec.tasks import NodesSpec, ProteinSpec, TextSpec
+from unrolled.spec.tasks import NodesSpec, ProteinSpec, SensorsSpec, TextSpec
 
 __all__ = [
     "build_forecaster",
@@ -45,6 +45,11 @@ def resolve(spec: RunSpec, task: data.Question | None = None) -> RunSpec:
     if isinstance(spec.task, ProteinSpec) and spec.task.files_sha256 is None:
         digest = data.protein_sha256(protein_files(spec.task))
         spec = dataclasses.replace(spec, task=dataclasses.replace(spec.task, files_sha256=digest))
+    if isinstance(spec.task, SensorsSpec) and spec.task.readings_sha256 is None:
+        task = build_task(spec) if task is None else task
+        assert isinstance(task, data.SensorForecasts)
+        digest = task.readings.sha256
+        spec = dataclasses.replace(spec, task=dataclasses.replace(spec.task, readings_sha256=digest))
     if spec.user_cell is not None and spec.recurrent.cell_sha256 is None:
         digest = nn.user_cell_sha256(spec.user_cell)
         spec = dataclasses.replace(spec, model=dataclasses.replace(spec.recurrent, cell_sha256=digest))

@@ -18,6 +18,7 @@ from unrolled.spec.tasks import (
     PalindromesSpec,
     ProteinSpec,
     RandomCombinationsSpec,
+    SensorsSpec,
     TaskSpec,
     TextSpec,
 )
@@ -112,6 +113,29 @@ def protein_files(spec: ProteinSpec) -> data.ProteinFiles | None:
     return data.ProteinFiles(tuple(spec.trajectory.split(",")), spec.structure, spec.test, spec.test_structure)
 
 
+def _build_sensors(spec: SensorsSpec) -> data.Question:
+    readings = data.find_readings(
+        spec.readings,
+        spec.edges,
+        nearest=spec.nearest,
+        directed=spec.directed,
+        zeros=spec.zeros,
+        seasons=spec.periods,
+    )
+    if spec.readings_sha256 not in (None, readings.sha256):
+        raise SpecError(
+            f"the readings {spec.readings!r} have hash {readings.sha256[:12]}…, this spec was made with "
+            f"{str(spec.readings_sha256)[:12]}…: give the files of that time, or leave out readings_sha256"
+        )
+    return data.SensorForecasts(
+        readings,
+        window=spec.window,
+        horizons=data.horizon_list(spec.horizons),
+        validation=spec.validation,
+        test=spec.test,
+    )
+
+
 def _by_layer(entry: TaskEntry, given: Mapping[str, Mapping[str, Any]]) -> TaskEntry:
     """The settings of the layer's paper; a few clusters a step where the graph is cut."""
     layer = given.get("model", {}).get("layer", GraphModelSpec.layer)
@@ -177,6 +201,23 @@ TASKS: Mapping[str, TaskEntry] = {
             clip=1.0,
             evaluate_every=50,
             checkpoint_every=100,
+        ),
+    ),
+    "sensors": TaskEntry(
+        SensorsSpec,
+        _build_sensors,
+        GraphTimeModelSpec(),
+        TrainingSpec(
+            steps=400,
+            batch=32,
+            optimiser="adamw",
+            learning_rate=3e-3,
+            weight_decay=1e-3,
+            schedule="cosine",
+            clip=1.0,
+            keep="best",
+            evaluate_every=50,
+            checkpoint_every=200,
         ),
     ),
 }

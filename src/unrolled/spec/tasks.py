@@ -17,6 +17,7 @@ __all__ = [
     "PalindromesSpec",
     "ProteinSpec",
     "RandomCombinationsSpec",
+    "SensorsSpec",
     "TaskSpec",
     "TextSpec",
 ]
@@ -207,7 +208,62 @@ class ProteinSpec:
         return tuple(dict.fromkeys(map(int, self.smoothing.split(","))))
 
 
-ForecastSpec = ProteinSpec
+@dataclass(frozen=True, kw_only=True)
+class SensorsSpec:
+    """What the sensors of a graph will read, from what they read, with readings missing.
+
+    Attributes:
+        readings: registered readings (see `unrolled data list`), auckland or chicago-flu, or a file: a table (.csv),
+            METR-LA's form (.h5), arrays (.npz, .npy) or PyG Temporal's chickenpox (.json).
+        edges: the graph of a file's sensors: a list of edges or distances or the sensors' places (.csv), a matrix
+            (.npz, .npy) or METR-LA's adj_mx.pkl.
+        nearest: neighbours of each sensor, where the graph is made of places.
+        directed: an edge of a list goes one way.
+        zeros: what a zero is: readings, missing (as in METR-LA) or outages, 24 or more in a row (default: outages for
+            auckland, else readings).
+        seasons: periods in steps, as 24,168 (default: what the times say; none where there are none).
+        window: T, steps that are read.
+        horizons: steps ahead that are forecast, each by itself.
+        validation: share of the steps, before those of the test, that no step is taught.
+        test: share of the steps, at the end, that nothing looks at before the end.
+        readings_sha256: hash of readings and edges; written into every run's spec, checked where it is given.
+    """
+
+    readings: str = "auckland"
+    edges: str | None = None
+    nearest: int = 5
+    directed: bool = False
+    zeros: Literal["readings", "missing", "outages"] | None = None
+    seasons: str | None = None
+    window: int = 24
+    horizons: str = "1,3,6,12"
+    validation: float = 0.15
+    test: float = 0.2
+    readings_sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        horizon_list(self.horizons)
+        require(bool(self.readings), "readings is empty: give registered readings or a file")
+        require(self.nearest >= 1, f"nearest is {self.nearest}: at least 1 neighbour")
+        require(self.window >= 2, f"window is {self.window}: 2 steps or more")
+        for name in ("validation", "test"):
+            share = getattr(self, name)
+            require(0 < share < 1, f"{name} is {share}: a share between 0 and 1, such as 0.2")
+        kept = self.validation + self.test
+        require(kept < 1, f"validation and test are {kept:g} together: a part to learn from must be left")
+        words = (self.seasons or "2").replace(" ", "").split(",")
+        require(
+            all(word.isdecimal() and int(word) >= 2 for word in words),
+            f"seasons is {self.seasons!r}: periods in steps, each 2 or more, as 24,168",
+        )
+
+    @property
+    def periods(self) -> tuple[int, ...] | None:
+        """The seasons as numbers, shortest first, or None where the times say them."""
+        return None if self.seasons is None else tuple(sorted(set(map(int, self.seasons.split(",")))))
+
+
+ForecastSpec = ProteinSpec | SensorsSpec
 """The tasks that forecast."""
 
 TaskSpec = (
@@ -218,4 +274,5 @@ TaskSpec = (
     | TextSpec
     | NodesSpec
     | ProteinSpec
+    | SensorsSpec
 )

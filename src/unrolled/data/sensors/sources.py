@@ -20,7 +20,7 @@ from unrolled.data.wheels import Wheel, kept_wheel
 from unrolled.errors import InputError, SourceError, UnknownName
 from unrolled.graph import Graph
 
-__all__ = ["SENSORS", "SensorSource", "find_readings", "sensor_archive"]
+__all__ = ["SENSORS", "SensorSource", "find_readings", "sensor_archive", "sensors_are_here"]
 
 _MOST_BYTES: Final = 64 * 2**20  # of a member; none due is over 9 MB
 
@@ -152,6 +152,14 @@ def sensor_archive(name: str, *, cache: Path | str | None = None, offline: bool 
     if name not in SENSORS:
         raise UnknownName("readings", name, SENSORS)
     return kept_wheel(SENSORS[name].wheel, cache=cache, offline=offline)
+
+
+def sensors_are_here(name: str) -> Path | None:
+    """Where the archive of a registered name lies, or None where it would have to be fetched."""
+    try:
+        return sensor_archive(name, offline=True)
+    except SourceError:
+        return None
 
 
 def find_readings(
