@@ -160,6 +160,11 @@ class ProteinMotion(Forecasting):
         known = torch.ones(len(self.horizons), len(chosen), self.nodes, dtype=torch.bool)
         return self._batch(self._aligned(frames), graphs, known)
 
+    def places(self, part: Part, windows: Tensor) -> Tensor:
+        """Where the atoms are in the last frame of some windows, in the common pose: ``[B, N, 3]`` in float64."""
+        chosen = [self._windows[part][number] for number in windows.tolist()]
+        return torch.stack([track.frames[last] for track, last in chosen])
+
     def _aligned(self, frames: Tensor) -> Tensor:
         """Windows ``[B, T', N, 3]`` with every frame superposed on the last one of those that are read."""
         last = frames[:, self.window - 1 : self.window]
