@@ -4,7 +4,8 @@
 * `operators.py` makes its matrices: adjacency and its normalisations, by name.
 * `formats.py`, `networkx.py`, `geometric.py`, `text.py` and `tables.py` read and write other people's graphs.
 * `batch.py` puts many small graphs into one, `snapshots.py` holds the graphs of a sequence, `memo.py` finds
-  the graph of an edge_index seen before, and `reach.py` says how far apart nodes are.
+  the graph of an edge_index seen before, `walks.py` draws random walks, and `reach.py` says how far apart
+  nodes are.
 """
 
 from unrolled.graph.batch import batch, unbatch

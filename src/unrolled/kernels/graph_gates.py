@@ -1,7 +1,7 @@
 """What the graph cells do between their products: gates of one step, forward and backward, in place.
 
 Equations in `reference/gconv_*.py`. Every tensor is one step's, [B,N,·] or a view of it with features that lie
-together; `live` [B,N,1] says which nodes are there, None all.
+together; the LSTM's step is done in C where it can be; `live` [B,N,1] says which nodes are there, None all.
 """
 
 from __future__ import annotations
@@ -9,7 +9,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from unrolled.kernels import native
+from unrolled.kernels.native import lstm_gates
+from unrolled.kernels.native.library import Library
+from unrolled.kernels.recurrent import asked_path
+
 __all__ = ["gru_candidate", "gru_d_candidate", "gru_d_gates", "gru_gates", "lstm", "lstm_d", "settle"]
+
+
+def _library(*tensors: Tensor | None) -> Library | None:
+    """The native library, where it is there and takes such a step."""
+    choice = asked_path()
+    return native.loaded(choice) if choice != "torch" and lstm_gates.takes(*tensors) else None
 
 
 def settle(new: Tensor, old: Tensor, output: Tensor, live: Tensor | None) -> None:
@@ -21,6 +32,10 @@ def settle(new: Tensor, old: Tensor, output: Tensor, live: Tensor | None) -> Non
 
 def lstm(gates: Tensor, before: Tensor, after: Tensor, h: Tensor, p: Tensor | None) -> None:
     """From the gates' arguments [B,N,4H] and the memory `before` the gates, the memory `after`, and h."""
+    library = _library(gates, before, after, h, p)
+    if library is not None:
+        lstm_gates.forward(library, gates, before, after, h, p)
+        return
     i, f, g, o = gates.chunk(4, -1)
     if p is not None:
         p_i, p_f, p_o = p.chunk(3)
@@ -40,6 +55,10 @@ def lstm_d(
     gates: Tensor, before: Tensor, after: Tensor, p: Tensor | None, d_h: Tensor, d_c: Tensor, d_gates: Tensor
 ) -> None:
     """From ∂L/∂h and ∂L/∂c after the step those of the gates' arguments; ∂L/∂c before it in d_c's place."""
+    library = _library(gates, before, after, p, d_h, d_c, d_gates)
+    if library is not None:
+        lstm_gates.backward(library, gates, before, after, p, d_h, d_c, d_gates)
+        return
     i, f, g, o = gates.chunk(4, -1)
     d_i, d_f, d_g, d_o = d_gates.chunk(4, -1)
     squashed = torch.tanh(after)

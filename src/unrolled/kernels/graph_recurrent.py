@@ -122,7 +122,7 @@ class _Steps(torch.autograd.Function):
         now = state
         for start in range(0, T, length):
             if train and not whole:
-                borders += now
+                borders += [field.clone() for field in now]  # they may lie in the output
             part = _Chunk(start, z[start : start + length], filters, live, weights, now)
             now, kept = _CELLS[cell.name].forward(part, output[start : start + length])
         final = tuple(field.clone() for field in now)

@@ -45,6 +45,7 @@ from unrolled.nn.sage_conv import SAGEConv
 from unrolled.nn.spectral_conv import SpectralConv
 from unrolled.nn.temporal import load_pyg_temporal
 from unrolled.nn.user_cell import load_user_cell, load_user_layer, user_cell_sha256
+from unrolled.nn.walk_gru import WalkGRU, WalkObservation
 from unrolled.nn.window_graph import WindowGraph
 
 __all__ = [
@@ -90,6 +91,8 @@ __all__ = [
     "SequenceClassifier",
     "SpectralConv",
     "Trace",
+    "WalkGRU",
+    "WalkObservation",
     "WindowGraph",
     "bias_vectors",
     "convert",

@@ -83,3 +83,18 @@ def test_gradients_of_a_batch_on_one_matrix(features):
     wanted = torch.autograd.grad(Operator(pattern, exact[0]).to_dense() @ exact[1], exact, cotangent.double())
     for a, b in zip(found, wanted, strict=True):
         torch.testing.assert_close(a.double(), b, rtol=1e-4, atol=1e-5)
+
+
+def test_a_scaled_product_added_to_another_lands_in_its_part_of_a_buffer(library):
+    generator = torch.Generator().manual_seed(0)
+    ends = torch.randint(40, (2, 300), generator=generator)
+    pattern = sparse.Pattern.from_edges(ends[0], ends[1], 40, 40)
+    values, room = torch.randn(300, generator=generator), torch.randn(2, 40, 3, 20, generator=generator)
+    given = room.clone()
+    expected = 2 * sparse.multiply(pattern, values, room[:, :, 1].double().float()) - room[:, :, 0]
+    graph_product.product_into(library, room[:, :, 2], pattern, values, room[:, :, 1], 2.0, room[:, :, 0], -1.0)
+    torch.testing.assert_close(room[:, :, 2], expected, rtol=1e-5, atol=1e-5)
+    assert torch.equal(room[:, :, :2], given[:, :, :2])
+    again = sparse.multiply(pattern, values, given[:, :, 1]) + given[:, :, 2]
+    graph_product.product_into(library, given[:, :, 2], pattern, values, given[:, :, 1], 1.0, given[:, :, 2], 1.0)
+    torch.testing.assert_close(given[:, :, 2], again, rtol=1e-5, atol=1e-5)
