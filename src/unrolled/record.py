@@ -40,7 +40,9 @@ from unrolled import data, nn
 from unrolled.errors import InputError, RecordError, StorageError, UnknownName, UserCodeError
 from unrolled.spec import (
     GraphModelSpec,
+    GraphTimeModelSpec,
     RunSpec,
+    build_forecaster,
     build_model,
     build_node_classifier,
     build_task,
@@ -55,6 +57,7 @@ __all__ = [
     "find_run",
     "list_runs",
     "load_character_model",
+    "load_forecaster",
     "load_model",
     "load_node_model",
     "open_run",
@@ -348,7 +351,7 @@ def load_model(run: Run, *, cell: str | None = None) -> tuple[nn.SequenceClassif
     Raises:
         RecordError: the weights are missing, damaged, or not of this spec's network.
         UserCodeError: the run was made with a user's code, which was not given or is another than then.
-        InputError: the run is on a graph; see `load_node_model`.
+        InputError: the run is on a graph; see `load_node_model` and `load_forecaster`.
     """
     spec = _with_cell(run, cell)
     weights = run.weights()
@@ -388,6 +391,8 @@ def _with_cell(run: Run, cell: str | None) -> RunSpec:
     spec = run.spec
     if isinstance(spec.model, GraphModelSpec):
         raise InputError(f"run {run.name!r} learnt the nodes of a graph: it has no network of cells")
+    if isinstance(spec.model, GraphTimeModelSpec):
+        raise InputError(f"run {run.name!r} learnt to forecast {run.spec.task_name}: it has no network of cells")
     if spec.user_cell is not None:
         if cell is None:
             raise UserCodeError(
@@ -423,6 +428,25 @@ def load_node_model(run: Run) -> tuple[nn.NodeClassifier, data.NodeClassificatio
     task = build_task(run.spec)
     assert isinstance(task, data.NodeClassification)
     model = build_node_classifier(run.spec.model, task)
+    _load(run, model, weights)
+    return model.eval(), task
+
+
+def load_forecaster(run: Run) -> tuple[nn.GraphForecaster, data.Forecasting]:
+    """The trained network of a run that forecasts, ready to answer (`eval` mode, on the CPU), and its task.
+
+    Raises:
+        RecordError: the weights are missing, damaged, or not of this spec's network.
+        UserCodeError: the run trained a module that was given to `train`.
+        InputError: the run forecasts nothing, or its data cannot be read.
+    """
+    _require_own_network(run)
+    if not isinstance(run.spec.model, GraphTimeModelSpec):
+        raise InputError(f"run {run.name!r} learnt {run.spec.task_name}: it forecasts nothing")
+    weights = run.weights()
+    task = build_task(run.spec)
+    assert isinstance(task, data.Forecasting)
+    model = build_forecaster(run.spec.model, task)
     _load(run, model, weights)
     return model.eval(), task
 

@@ -24,14 +24,14 @@ def test_lines_do_not_overlap() -> None:
     meter = fed(VALUES)
     assert meter.line() is None  # nothing was read yet
     meter.read()
-    expected = Averages(batches=3, loss_nats=1.0, accuracy=0.5, gradient_norm=2.0, clipped_share=2 / 3)
+    expected = Averages(batches=3, loss=1.0, score=0.5, gradient_norm=2.0, clipped_share=2 / 3)
     assert meter.averages() == expected
     assert meter.line() == expected
     assert meter.line() is None
     assert meter.averages() == expected  # the last line stands until there is something newer
     meter.add(torch.tensor(8.0), torch.tensor(0.25), torch.tensor(0.0))
     meter.read()
-    assert meter.averages() == Averages(batches=1, loss_nats=8.0, accuracy=0.25, gradient_norm=0.0)
+    assert meter.averages() == Averages(batches=1, loss=8.0, score=0.25, gradient_norm=0.0)
     assert meter.steps_clipped == 2
 
 

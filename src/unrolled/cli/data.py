@@ -1,4 +1,4 @@
-"""``unrolled data``: the texts and graphs that can be had by name."""
+"""``unrolled data``: the texts, graphs, protein and sensors that can be had by name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def list_sources(*, as_json: Annotated[bool, Parameter(name="--json", negative=(
     Args:
         as_json: as JSON, for programs.
     """
-    rows = [*_texts(), *_graphs()]
+    rows = [*_texts(), *_graphs(), *_proteins(), *_sensors()]
     if as_json:
         print(json.dumps(rows, indent=1))
         return
@@ -73,6 +73,40 @@ def _graphs() -> list[dict[str, Any]]:
     ]
 
 
+def _proteins() -> list[dict[str, Any]]:
+    from unrolled.data import adenylate_kinase
+
+    here = adenylate_kinase.adenylate_kinase_is_here()
+    return [
+        {
+            "name": adenylate_kinase.NAME,
+            "kind": "protein",
+            "title": adenylate_kinase.TITLE,
+            "download_bytes": adenylate_kinase.DOWNLOAD_BYTES,
+            "licence": adenylate_kinase.LICENCE,
+            "where": adenylate_kinase.WHERE,
+            "path": str(adenylate_kinase.folder()) if here else None,
+        }
+    ]
+
+
+def _sensors() -> list[dict[str, Any]]:
+    from unrolled.data import SENSORS, sensors_are_here
+
+    return [
+        {
+            "name": source.name,
+            "kind": "sensors",
+            "title": source.title,
+            "download_bytes": source.download_bytes,
+            "licence": source.licence,
+            "where": source.where,
+            "path": str(sensors_are_here(source.name) or "") or None,
+        }
+        for source in SENSORS.values()
+    ]
+
+
 def _whereabouts(row: dict[str, Any]) -> str:
     if row["path"] is not None:
         return f"here: {row['path']}"
@@ -88,14 +122,21 @@ def fetch(*names: str) -> None:
     Args:
         names: which ones (default: grimm).
     """
-    from unrolled.data import GRAPHS, is_graph_name, read_graph, sources
+    from unrolled.data import GRAPHS, SENSORS, adenylate_kinase, is_graph_name, read_graph, sensor_archive, sources
     from unrolled.errors import UnknownName
 
     for name in names or ("grimm",):
-        if name not in sources.SOURCES and not is_graph_name(name):
-            raise UnknownName("source", name, [*sources.SOURCES, *GRAPHS])
+        if name not in {*sources.SOURCES, *SENSORS, adenylate_kinase.NAME} and not is_graph_name(name):
+            raise UnknownName("source", name, [*sources.SOURCES, *GRAPHS, adenylate_kinase.NAME, *SENSORS])
     for name in names or ("grimm",):
         announce(name)
+        if name == adenylate_kinase.NAME:
+            adenylate_kinase.adenylate_kinase_files()
+            print(adenylate_kinase.folder())
+            continue
+        if name in SENSORS:
+            print(sensor_archive(name))
+            continue
         if not is_graph_name(name):
             print(sources.fetch(name))
             continue
@@ -108,8 +149,8 @@ def fetch(*names: str) -> None:
 
 
 def announce(name: str) -> None:
-    """Say on stderr that a registered text or graph is about to be fetched, if it is not in the cache."""
-    from unrolled.data import GRAPHS, graph_is_here, is_graph_name
+    """Say on stderr that something registered is about to be fetched, if it is not in the cache."""
+    from unrolled.data import GRAPHS, SENSORS, adenylate_kinase, graph_is_here, is_graph_name, sensors_are_here
     from unrolled.data.sources import SOURCES, cached
 
     if is_offline():
@@ -118,6 +159,12 @@ def announce(name: str) -> None:
         source: Any = SOURCES[name]
     elif is_graph_name(name) and not graph_is_here(name):
         source = GRAPHS[name.partition(":")[0]]
+    elif name in SENSORS and sensors_are_here(name) is None:
+        source = SENSORS[name]
+    elif name == adenylate_kinase.NAME and not adenylate_kinase.adenylate_kinase_is_here():
+        size, where = _size(adenylate_kinase.DOWNLOAD_BYTES), adenylate_kinase.WHERE
+        print(f"fetching {name} ({size}, once): {where}", file=sys.stderr)
+        return
     else:
         return
     print(f"fetching {name} ({_size(source.download_bytes)}, once): {source.where}", file=sys.stderr)
@@ -139,11 +186,16 @@ def announce_fetch(spec: RunSpec) -> None:
 
 
 def needed(spec: RunSpec) -> str | None:
-    """The text or graph that a spec needs, or None where its task is drawn."""
-    from unrolled.spec import NodesSpec, TextSpec
+    """The text, graph, protein or readings that a spec needs, or None where its task is drawn."""
+    from unrolled.data import adenylate_kinase
+    from unrolled.spec import NodesSpec, ProteinSpec, SensorsSpec, TextSpec
 
     if isinstance(spec.task, TextSpec):
         return spec.task.source
+    if isinstance(spec.task, SensorsSpec):
+        return spec.task.readings
+    if isinstance(spec.task, ProteinSpec):
+        return adenylate_kinase.NAME if spec.task.trajectory is None else None
     return spec.task.graph if isinstance(spec.task, NodesSpec) else None
 
 

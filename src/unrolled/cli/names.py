@@ -16,8 +16,10 @@ from unrolled.spec import (
     BinaryPalindromesSpec,
     NodesSpec,
     PalindromesSpec,
+    ProteinSpec,
     RandomCombinationsSpec,
     RunSpec,
+    SensorsSpec,
     TextSpec,
     is_user_cell,
 )
@@ -77,6 +79,10 @@ def _size(spec: RunSpec) -> str:
             return "stdin" if source == STANDARD_INPUT else Path(source).stem
         case NodesSpec(graph=graph):
             return graph if is_graph_name(graph) else Path(graph).stem
+        case ProteinSpec(structure=structure):
+            return "adk" if structure is None else Path(structure).stem
+        case SensorsSpec(readings=readings):
+            return Path(readings).stem
 
 
 def _slug(word: str) -> str:

@@ -11,6 +11,7 @@ from rich import progress as bars
 from rich.console import Console
 from rich.text import Text
 
+from unrolled.analysis.forecast_evaluation import ForecastEvaluation
 from unrolled.spec import RunSpec
 from unrolled.training import Progress
 
@@ -27,7 +28,13 @@ def figures(progress: Progress, spec: RunSpec) -> str:
     parts = []
     if not math.isnan(progress.loss_nats):
         parts += [f"loss {progress.loss_nats:.4f}", f"accuracy {progress.accuracy:.3f}"]
-    if progress.evaluation is not None:
+    if not math.isnan(progress.loss):
+        parts += [f"loss {progress.loss:.4f}", f"mean error {progress.mae:.3g}"]
+    if isinstance(progress.evaluation, ForecastEvaluation):
+        found = progress.evaluation
+        words = ", ".join(f"{rmse:.3g}" for rmse in found.errors.rmse)
+        parts.append(f"unseen {words} at {', '.join(map(str, found.horizons))}")
+    elif progress.evaluation is not None:
         parts.append(f"unseen {progress.evaluation.accuracy:.3f}")
     if progress.step > 0:
         parts.append(f"{progress.steps_per_second:,.0f} steps/s")

@@ -24,7 +24,7 @@ from unrolled.cli.progress import duration
 from unrolled.cli.run_rows import RunRows
 from unrolled.errors import InputError, UnknownName
 from unrolled.record import Run
-from unrolled.spec import TASKS, NodesSpec, RunSpec, Sweep, TextSpec, expand, read_value, read_yaml
+from unrolled.spec import TASKS, ForecastSpec, NodesSpec, RunSpec, Sweep, TextSpec, expand, read_value, read_yaml
 from unrolled.training import Failure, Progress
 
 __all__ = ["app"]
@@ -255,8 +255,8 @@ class _Board:
 
 
 def _solvable(spec: RunSpec) -> bool:
-    """Whether an accuracy of .99 is what a task asks for: not of a text, nor of a graph's nodes."""
-    return not isinstance(spec.task, TextSpec | NodesSpec)
+    """Whether an accuracy of .99 is what a task asks for: not of a text, a graph's nodes or a forecast."""
+    return not isinstance(spec.task, TextSpec | NodesSpec | ForecastSpec)
 
 
 def _median(runs: list[Run]) -> str:

@@ -33,6 +33,8 @@ INTERRUPTED = 130
 _HASHED = {
     "text_sha256": {"source", "vocabulary", "encoding", "keep_bom", "keep_licence"},
     "graph_sha256": {"graph", "nodes", "directed"},
+    "files_sha256": {"trajectory", "structure", "test", "test_structure"},
+    "readings_sha256": {"readings", "edges", "nearest", "directed", "zeros", "seasons"},
     "cell_sha256": {"cell"},
 }
 """Which options a hash in a spec is about."""
@@ -51,6 +53,8 @@ Examples:
   torchrun --nproc-per-node 2 -m unrolled.cli train text --state carried
       Two processes that share every batch.
   unrolled train nodes --graph cora --layer gat
+  unrolled train protein
+  unrolled train sensors --readings chicago-flu
 """
 
 _NODES_EXAMPLES = """\
@@ -65,6 +69,38 @@ Examples:
   unrolled train nodes --graph edges.csv --nodes nodes.csv --layer sage
   unrolled train nodes --graph planted:200000 --layer sage --batching neighbours --fanouts 15,10
   unrolled train nodes --graph planted:200000 --batching clusters --parts 200 --batch 4
+"""
+
+_PROTEIN_EXAMPLES = """\
+What comes of it is the error of each atom's forecast, in angstroms (root mean square), at every horizon, beside that of
+persistence (nothing moves), linear (each atom goes on along the line through its window) and last-step.
+
+Examples:
+
+  unrolled train protein
+      Adenylate kinase opening: learn from two runs of one method, forecast a third run by another.
+  unrolled train protein --network node-recurrent --cell lstm
+      Without the graph: every atom by itself.
+  unrolled train protein --network graph
+      Without recurrence: the window laid flat.
+  unrolled train protein --trajectory a.dcd,b.dcd --structure protein.psf --test c.dcd
+      Runs of your own.
+"""
+
+_SENSORS_EXAMPLES = """\
+What comes of it is the error of each sensor's forecast at every horizon, over the readings that there are, beside that
+of persistence, of the last day, week or year, of what is usual at the hour, and of a line.
+
+Examples:
+
+  unrolled train sensors
+      Pedestrians in Auckland's centre, hour by hour.
+  unrolled train sensors --readings chicago-flu
+  unrolled train sensors --network gconv-gru
+  unrolled train sensors --network node-recurrent --cell lstm
+      Without the graph: every sensor by itself.
+  unrolled train sensors --readings metr-la.h5 --edges adj_mx.pkl --zeros missing --window 12 --horizons 3,6,12
+  unrolled train sensors --readings chickenpox.json --seasons 52
 """
 
 app = App(name="train", help_epilogue=_EXAMPLES, help_format="plaintext", group_commands=Group("Tasks"))
@@ -117,6 +153,10 @@ def _command(task: str) -> Callable[..., int]:
 
 def _epilogue(task: str) -> str | None:
     """What the help of a task says at its end."""
+    if task == "protein":
+        return _PROTEIN_EXAMPLES
+    if task == "sensors":
+        return _SENSORS_EXAMPLES
     if task != "nodes":
         return None
     papers = {name: {**entry.model, **entry.training} for name, entry in LAYERS.items()}

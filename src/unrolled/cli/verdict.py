@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from unrolled import data
 from unrolled.analysis.evaluation import Evaluation
+from unrolled.analysis.forecast_evaluation import ForecastEvaluation
 from unrolled.training import Progress
 
 __all__ = ["verdict"]
@@ -21,27 +22,52 @@ _WHY = {
 def verdict(final: Progress, task: data.Question) -> str:
     """The result on unseen data beside the best that needs no network."""
     why = _WHY.get(final.stopped or "", "")
-    if final.test is not None:
-        return f"{why}{_of_test(final, task)}"
-    if final.evaluation is None:
-        return f"{why}loss {final.loss_nats:.4f} after {final.step} steps"
-    if isinstance(task, data.NextCharacter):
-        return f"{why}{_of_text(final.evaluation)} after {final.step} steps"
-    return f"{why}{_of_answers(final.evaluation, task)} after {final.step} steps"
-
-
-def _of_test(final: Progress, task: data.Question) -> str:
-    assert final.test is not None
+    if isinstance(task, data.Forecasting):
+        return f"{why}{_of_forecasts(final, task)}"
     evaluation = final.evaluation
-    validation = "" if evaluation is None else f", {evaluation.accuracy:.1%} of {evaluation.count} for validation"
+    if not isinstance(evaluation, Evaluation):
+        return f"{why}loss {final.loss_nats:.4f} after {final.step} steps"
+    assert isinstance(task, data.Choice)
+    if isinstance(final.test, Evaluation):
+        return f"{why}{_of_test(final, final.test, task)}"
+    if isinstance(task, data.NextCharacter):
+        return f"{why}{_of_text(evaluation)} after {final.step} steps"
+    return f"{why}{_of_answers(evaluation, task)} after {final.step} steps"
+
+
+def _of_forecasts(final: Progress, task: data.Forecasting) -> str:
+    """A table: the root mean square error at every horizon, of the network and of what needs none."""
+    steps = f"after {final.step} steps, with the weights of step {final.weights_of_step}"
+    if not isinstance(final.test, ForecastEvaluation):
+        return f"loss {final.loss:.4f} {steps}"
+    rows = {"this network": final.test.errors, **final.test.baselines}
+    width = max(map(len, rows))
+    head = f"{f'error on test windows ({task.unit}, RMSE)':<{width}}"
+    lines = [f"{head}  {steps}", f"{'':<{width}}" + "".join(f"{f'{h} ahead':>12}" for h in final.test.horizons)]
+    lines += [f"{name:<{width}}" + "".join(f"{each:12.4g}" for each in errors.rmse) for name, errors in rows.items()]
+    if final.test.errors.mape is not None:
+        means = ", ".join(f"{each:.4g}" for each in final.test.errors.mae)
+        shares = ", ".join(f"{each:.1%}" for each in final.test.errors.mape)
+        lines.append(f"the network's mean absolute error is {means}; of the readings that are not 0, {shares}")
+    for name in final.test.baselines:
+        skills = final.test.skill(name)
+        words = ", ".join(f"{abs(skill):.0%} {'below' if skill >= 0 else 'above'}" for skill in skills)
+        lines.append(f"the network's error is {words} that of {name}")
+    return "\n".join(lines)
+
+
+def _of_test(final: Progress, test: Evaluation, task: data.Choice) -> str:
+    evaluation = final.evaluation
+    assert isinstance(evaluation, Evaluation)
     return (
-        f"{final.test.accuracy:.1%} of {final.test.count} test nodes right{validation} "
+        f"{test.accuracy:.1%} of {test.count} test nodes right, "
+        f"{evaluation.accuracy:.1%} of {evaluation.count} for validation "
         f"(chance {task.chance:.1%}, best constant answer {task.majority:.1%}) "
         f"after {final.step} steps, with the weights of step {final.weights_of_step}"
     )
 
 
-def _of_answers(evaluation: Evaluation, task: data.Question) -> str:
+def _of_answers(evaluation: Evaluation, task: data.Choice) -> str:
     word = "solved" if evaluation.solved else "not solved"
     return (
         f"{word}: {evaluation.accuracy:.1%} of {evaluation.count} unseen sequences right "

@@ -9,6 +9,7 @@ from unrolled.data.binary_palindromes import BinaryPalindromes
 from unrolled.data.citation import CITATION_GRAPHS, citation_graph
 from unrolled.data.combinations import RandomCombinations
 from unrolled.data.corpus import Corpus
+from unrolled.data.forecasting import ForecastBatch, Forecasting, horizon_list
 from unrolled.data.graph_memory import check_full_batch, full_batch_bytes, mapped_features
 from unrolled.data.graph_sources import (
     GRAPHS,
@@ -26,7 +27,10 @@ from unrolled.data.next_character import NextCharacter
 from unrolled.data.node_classification import NodeBatch, NodeClassification, split_nodes
 from unrolled.data.palindromes import DecimalPalindromes
 from unrolled.data.partition import cluster_batches, edge_cut, partition
-from unrolled.data.question import Question
+from unrolled.data.protein import ProteinFiles, ProteinRuns, protein_sha256, read_protein
+from unrolled.data.protein_motion import ProteinMotion
+from unrolled.data.question import Choice, Question
+from unrolled.data.sensors import SENSORS, Readings, SensorForecasts, find_readings, sensor_archive, sensors_are_here
 from unrolled.data.sources import SOURCES, Source, cached, fetch, read_corpus, read_text
 from unrolled.data.task import IGNORED, Batch, Task
 from unrolled.data.vocabulary import ByteVocabulary, Vocabulary
@@ -35,23 +39,32 @@ __all__ = [
     "CITATION_GRAPHS",
     "GRAPHS",
     "IGNORED",
+    "SENSORS",
     "SOURCES",
     "TASK_CLASSES",
     "Batch",
     "BaumSweet",
     "BinaryPalindromes",
     "ByteVocabulary",
+    "Choice",
     "Corpus",
     "DecimalPalindromes",
+    "ForecastBatch",
+    "Forecasting",
     "GraphSource",
     "Layout",
     "NeighbourSampler",
     "NextCharacter",
     "NodeBatch",
     "NodeClassification",
+    "ProteinFiles",
+    "ProteinMotion",
+    "ProteinRuns",
     "Question",
     "RandomCombinations",
+    "Readings",
     "Sample",
+    "SensorForecasts",
     "Source",
     "Task",
     "Vocabulary",
@@ -63,19 +76,25 @@ __all__ = [
     "course_2020",
     "edge_cut",
     "fetch",
+    "find_readings",
     "full_batch_bytes",
     "graph_is_here",
     "graph_or_text",
     "graph_sha256",
+    "horizon_list",
     "is_graph_name",
     "karate_club",
     "mapped_features",
     "partition",
     "planted_partition",
+    "protein_sha256",
     "read_corpus",
     "read_graph",
+    "read_protein",
     "read_text",
     "rmat",
+    "sensor_archive",
+    "sensors_are_here",
     "split_nodes",
 ]
 

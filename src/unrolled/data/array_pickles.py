@@ -15,7 +15,7 @@ import numpy as np
 
 from unrolled.errors import SourceError
 
-__all__ = ["read_array_pickle"]
+__all__ = ["read_array_pickle", "read_plain_pickle"]
 
 _NUMBERS = {kind + str(size) for kind in "iu" for size in (1, 2, 4, 8)} | {"f4", "f8", "b1"}
 
@@ -77,6 +77,7 @@ _STAND_INS: dict[tuple[str, str], Any] = {
     ("numpy", "dtype"): _Kind,
     ("numpy", "ndarray"): _Array,
     ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
     ("scipy.sparse.csr", "csr_matrix"): _Matrix,
 }
 
@@ -111,4 +112,32 @@ def read_array_pickle(content: bytes, name: str) -> Any:
         raise SourceError(f"{name} is not the pickle that was due: {error}") from error
     if not isinstance(found, dict):
         raise SourceError(f"{name} is not the pickle that was due: it holds a {type(found).__name__}")
+    return found
+
+
+def read_plain_pickle(content: bytes, name: str) -> Any:
+    """Lists, tuples, dicts, words and numbers of a pickle, with numpy arrays among them.
+
+    Args:
+        content: the pickle.
+        name: what it is called, for the error.
+
+    Raises:
+        SourceError: it asks for anything else, or is no whole pickle.
+    """
+    try:
+        return _plain(_Reader(io.BytesIO(content), encoding="latin1").load())
+    except Exception as error:  # a damaged pickle can raise anything; nothing it names has run
+        raise SourceError(f"{name} is not the pickle that was due: {error}") from error
+
+
+def _plain(found: Any) -> Any:
+    if isinstance(found, _Array):
+        return found.array
+    if isinstance(found, _Matrix):
+        return found.dense()
+    if isinstance(found, list | tuple):
+        return type(found)(map(_plain, found))
+    if isinstance(found, dict):
+        return {key: _plain(value) for key, value in found.items()}
     return found

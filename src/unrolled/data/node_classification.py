@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from unrolled.data.neighbours import NeighbourSampler
 from unrolled.data.partition import partition
-from unrolled.data.question import Question
+from unrolled.data.question import Choice
 from unrolled.errors import InputError
 from unrolled.graph import Graph
 
@@ -49,7 +49,7 @@ class NodeBatch:
 
 
 @final
-class NodeClassification(Question):
+class NodeClassification(Choice):
     """Which class is each node of, given the graph, what its nodes carry and the classes of a few?
 
     The nodes are in three parts: training goes down the gradient at ``train`` alone, ``validation`` says when to stop,

@@ -12,7 +12,7 @@ from typing import Final
 
 from torch import Generator, Tensor
 
-from unrolled.data.question import Question
+from unrolled.data.question import Choice
 from unrolled.errors import SpecError
 
 __all__ = ["IGNORED", "Batch", "Task", "require_whole_number"]
@@ -42,7 +42,7 @@ class Batch:
         return Batch(self.inputs[:, rows], self.targets[..., rows], None if self.fresh is None else self.fresh[rows])
 
 
-class Task(Question):
+class Task(Choice):
     """A distribution over sequences with an answer.
 
     A task holds its parameters only: all randomness comes from the generator given to `sample`, so one seed

@@ -24,6 +24,7 @@ from typing import Literal
 
 import torch
 
+from unrolled.analysis.evaluation import Evaluation
 from unrolled.analysis.gradients import scale_recurrent_weights
 from unrolled.analysis.reach import Reach, graph_reach, model_reach
 from unrolled.analysis.reach.squashing import rank_correlation
@@ -170,7 +171,7 @@ def follow(cell: str, setting: Setting, seed: int, sizes: Sizes, budget: Budget)
     looks: dict[int, Look] = {}
     try:
         for progress in train(spec, model=model):
-            if progress.evaluation is not None and progress.step not in looks:
+            if isinstance(progress.evaluation, Evaluation) and progress.step not in looks:
                 reach = model_reach(model, drawn.inputs)
                 looks[progress.step] = Look(
                     progress.step, progress.evaluation.accuracy, reach.shares[-1], reach.mean_distance.value

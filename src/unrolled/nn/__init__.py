@@ -27,6 +27,7 @@ from unrolled.nn.gcn_conv import GCNConv
 from unrolled.nn.gconv_gru import GConvGRU
 from unrolled.nn.gconv_lstm import GConvLSTM
 from unrolled.nn.gconv_rnn import GConvRNN
+from unrolled.nn.graph_forecaster import GraphForecaster
 from unrolled.nn.graph_gates import GraphGates
 from unrolled.nn.graph_recurrent import POOLS, GraphRecurrent
 from unrolled.nn.gru import GRU
@@ -35,6 +36,7 @@ from unrolled.nn.layer import RecurrentLayer
 from unrolled.nn.lstm import LSTM
 from unrolled.nn.message_passing import Edge, MessagePassing, pass_messages
 from unrolled.nn.node_classifier import ACTIVATIONS, NodeClassifier
+from unrolled.nn.node_recurrent import NodeRecurrent
 from unrolled.nn.observation import Observation, Trace
 from unrolled.nn.peephole import PeepholeLSTM
 from unrolled.nn.recurrent import Recurrent
@@ -44,6 +46,7 @@ from unrolled.nn.spectral_conv import SpectralConv
 from unrolled.nn.temporal import load_pyg_temporal
 from unrolled.nn.user_cell import load_user_cell, load_user_layer, user_cell_sha256
 from unrolled.nn.walk_gru import WalkGRU, WalkObservation
+from unrolled.nn.window_graph import WindowGraph
 
 __all__ = [
     "ACTIVATIONS",
@@ -71,12 +74,14 @@ __all__ = [
     "GConvLSTM",
     "GConvRNN",
     "Graph",
+    "GraphForecaster",
     "GraphGates",
     "GraphRecurrent",
     "Hidden",
     "HiddenMemory",
     "MessagePassing",
     "NodeClassifier",
+    "NodeRecurrent",
     "Observation",
     "ParameterCount",
     "PeepholeLSTM",
@@ -88,6 +93,7 @@ __all__ = [
     "Trace",
     "WalkGRU",
     "WalkObservation",
+    "WindowGraph",
     "bias_vectors",
     "convert",
     "count_parameters",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from unrolled.record import Run
-from unrolled.spec import NodesSpec, RunSpec, TextSpec, dump_yaml
+from unrolled.spec import NodesSpec, ProteinSpec, RunSpec, SensorsSpec, TextSpec, dump_yaml
 
 __all__ = ["Origin", "SpecView", "describe", "origin"]
 
@@ -58,6 +58,10 @@ def describe(spec: RunSpec) -> str:
     """A spec in one line: task, network, training; the seed left out."""
     if isinstance(spec.task, NodesSpec):
         return _describe_nodes(spec, spec.task)
+    if isinstance(spec.task, ProteinSpec):
+        return _describe_protein(spec, spec.task)
+    if isinstance(spec.task, SensorsSpec):
+        return f"sensors {spec.task.readings}, {_asked(spec.task)}; {_describe_over_time(spec)}"
     task, model, training = spec.task, spec.recurrent, spec.training
     if isinstance(task, TextSpec):
         what = f"text {task.source}, window {task.window}"
@@ -88,4 +92,26 @@ def _describe_nodes(spec: RunSpec, task: NodesSpec) -> str:
         f"nodes of {task.graph}, {task.setting}; {model.layers} × {model.layer} {heads}{model.hidden}{hops}, "
         f"dropout {model.dropout:g}; {training.optimiser} {training.learning_rate:g}, weight decay "
         f"{training.weight_decay:g} ({training.decay}), {batching}, {training.steps} steps"
+    )
+
+
+def _asked(task: SensorsSpec) -> str:
+    return f"windows of {task.window} steps, {task.horizons} ahead"
+
+
+def _describe_protein(spec: RunSpec, task: ProteinSpec) -> str:
+    what = "adenylate kinase" if task.trajectory is None else task.trajectory
+    return f"protein {what}, windows of {task.window} frames, {task.horizons} ahead; {_describe_over_time(spec)}"
+
+
+def _describe_over_time(spec: RunSpec) -> str:
+    model, training = spec.over_time, spec.training
+    parts = {
+        "graph": model.layer,
+        "node-recurrent": model.cell,
+    }
+    return (
+        f"{model.network} ({parts.get(model.network, f'{model.layer}, {model.cell}')}) {model.hidden}, dropout "
+        f"{model.dropout:g}; {training.optimiser} {training.learning_rate:g}, weight decay {training.weight_decay:g}, "
+        f"batch {training.batch}, {training.steps} steps"
     )

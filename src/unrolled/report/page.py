@@ -14,6 +14,7 @@ from unrolled.experiments import VERDICTS, ClaimResult, Figure, Table, Text, Ver
 from unrolled.record import Run, write_whole
 from unrolled.report.figures import DARK, LIGHT, render_svg
 from unrolled.report.mathematics import formula
+from unrolled.report.movie import render_movie
 from unrolled.report.origins import Origin, origin
 from unrolled.report.runs import RunView, origin_line, overview, run_table, view_run
 from unrolled.report.visible import visible
@@ -173,11 +174,22 @@ def _run(view: RunView, runs: Mapping[str, Run]) -> dict[str, Any]:
         "evaluation": _table(view.evaluation, runs) if view.evaluation else None,
         "tables": [_table(table, runs) for table in view.tables],
         "note": view.note,
-        "figures": [_figure(figure, runs) for figure in view.figures],
+        "figures": _movie(view) + [_figure(figure, runs) for figure in view.figures],
         "samples": list(map(_text, view.samples)),
         "yaml": view.yaml,
         "origin": view.origin,
     }
+
+
+def _movie(view: RunView) -> list[_Shown]:
+    if view.motion is None:
+        return []
+    caption = (
+        f"The test run, frame by frame: each forecast was made {view.motion.ahead} frames before. The chain of alpha "
+        "carbons is seen along the direction in which it is flattest."
+    )
+    svg = Markup(render_movie(view.motion))
+    return [_Shown("True and forecast motion", caption, origin((), {}), svg=svg)]
 
 
 def _figure(figure: Figure, runs: Mapping[str, Run]) -> _Shown:

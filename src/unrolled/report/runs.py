@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from unrolled.analysis.motion import Motion
+from unrolled.data import Choice
 from unrolled.experiments import Curve, Figure, Table, Text
 from unrolled.experiments.readings import series
 from unrolled.record import Run
+from unrolled.report.forecasts import view_forecasts
 from unrolled.report.origins import describe
 from unrolled.report.text import view_text
-from unrolled.spec import build_task, dump_yaml
+from unrolled.spec import ForecastSpec, NodesSpec, TextSpec, build_task, dump_yaml
 
 __all__ = ["RunView", "overview", "run_table", "view_run"]
 
@@ -30,6 +33,7 @@ class RunView:
     tables: tuple[Table, ...]
     note: str
     figures: tuple[Figure, ...]
+    motion: Motion | None
     samples: tuple[Text, ...]
     yaml: str
     origin: str
@@ -37,15 +41,16 @@ class RunView:
 
 def view_run(run: Run) -> RunView:
     """Everything there is to see of a run."""
-    text = view_text(run)
+    text, forecasts = view_text(run), view_forecasts(run)
     return RunView(
         name=run.name,
         title=describe(run.spec) + f"; seed {run.spec.training.seed}",
         outcome=outcome(run),
         evaluation=_evaluation(run),
-        tables=text.tables,
-        note=text.note,
-        figures=_curves([run]) + _gradient(run) + text.figures,
+        tables=text.tables + forecasts.tables,
+        note=text.note or forecasts.note,
+        figures=forecasts.figures + _curves([run]) + _gradient(run) + text.figures,
+        motion=forecasts.motion,
         samples=_samples(run) + text.samples,
         yaml=dump_yaml(run.spec),
         origin=origin_line(run),
@@ -61,6 +66,9 @@ def outcome(run: Run) -> str:
     accuracy, tested = _evaluated(run).get("accuracy"), _tested(run).get("accuracy")
     reached_words = f", accuracy {accuracy:.3f} on {_unseen(run)}" if accuracy is not None else ""
     reached_words += f" and {tested:.3f} on test data" if tested is not None else ""
+    if "rmse" in _tested(run):
+        errors = ", ".join(f"{each:.3g}" for each in _tested(run)["rmse"])
+        reached_words = f", error {errors} on test windows at {', '.join(map(str, _tested(run)['horizons']))} ahead"
     if run.result["stopped"] == "diverged":
         return f"Diverged after {steps}: the last good weights are kept{reached_words}."
     how = {
@@ -131,7 +139,8 @@ def _tested(run: Run) -> Mapping[str, Any]:
 
 
 def _unseen(run: Run) -> str:
-    return "validation data" if run.spec.task_name == "nodes" else "fresh or held-out data"
+    is_validation = isinstance(run.spec.task, NodesSpec | ForecastSpec)
+    return "validation data" if is_validation else "fresh or held-out data"
 
 
 _WORDS = {
@@ -144,6 +153,8 @@ _WORDS = {
 
 
 def _evaluation(run: Run) -> Table | None:
+    if isinstance(run.spec.task, ForecastSpec):
+        return None  # its table of errors says it
     found = [(key, value) for key, value in _evaluated(run).items() if value is not None]
     rows = [(_WORDS.get(key, key), f"{value:.4f}" if isinstance(value, float) else str(value)) for key, value in found]
     if run.spec.task_name == "text":
@@ -164,6 +175,7 @@ def _curves(runs: Sequence[Run]) -> tuple[Figure, ...]:
     for key, title, y_label in (
         ("accuracy", "Accuracy", "share of right answers"),
         ("loss_nats", "Loss", "cross-entropy (nats)"),
+        ("loss", "Loss", "mean squared error / scale²"),
     ):
         curves = []
         for index, run in enumerate(runs):
@@ -190,11 +202,13 @@ def _curves(runs: Sequence[Run]) -> tuple[Figure, ...]:
 
 def _levels(runs: Sequence[Run]) -> tuple[tuple[float, str], ...]:
     """Chance and the best constant answer, where all runs share them and no text has to be read for it."""
-    if len(runs) == 1 and _tested(runs[0]):
+    if len(runs) == 1 and "accuracy" in _tested(runs[0]):
         return ((_tested(runs[0])["accuracy"], "test"),)
-    if len({run.spec.task for run in runs}) != 1 or runs[0].spec.task_name in ("text", "nodes"):
+    if len({run.spec.task for run in runs}) != 1 or isinstance(runs[0].spec.task, TextSpec | NodesSpec | ForecastSpec):
         return ()
     task = build_task(runs[0].spec)
+    if not isinstance(task, Choice):
+        return ()
     if math.isclose(task.chance, task.majority, abs_tol=0.01):
         return ((task.chance, "chance"),)
     return ((task.chance, "chance"), (task.majority, "majority"))

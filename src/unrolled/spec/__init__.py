@@ -4,11 +4,12 @@ A `RunSpec` has three sections, ``task``, ``model`` and ``training``; every fiel
 a key of ``spec.yaml``. Unknown keys, wrong types and impossible values are errors that name the key. `RunSpec.identity`
 is the hash by which a run is known: two runs of one spec train the same network whatever they are called.
 
-`CELLS`, `LAYERS` and `TASKS` are the product's index: the command line's choices, the
+`CELLS`, `LAYERS`, `NETWORKS` and `TASKS` are the product's index: the command line's choices, the
 documentation's lists and the tests' parameters are read from them.
 """
 
 from unrolled.spec.build import (
+    build_forecaster,
     build_layer,
     build_model,
     build_network,
@@ -18,6 +19,7 @@ from unrolled.spec.build import (
 )
 from unrolled.spec.files import dump_yaml, read_value, read_yaml
 from unrolled.spec.graph_model import LAYERS, GraphModelSpec, LayerEntry
+from unrolled.spec.graph_time_model import NETWORKS, GraphTimeModelSpec
 from unrolled.spec.model import CELLS, ModelSpec, is_user_cell
 from unrolled.spec.run import FORMAT, RunSpec, default_spec, parse
 from unrolled.spec.sweep import Sweep, expand
@@ -25,9 +27,12 @@ from unrolled.spec.table import TASKS, TaskEntry
 from unrolled.spec.tasks import (
     BaumSweetSpec,
     BinaryPalindromesSpec,
+    ForecastSpec,
     NodesSpec,
     PalindromesSpec,
+    ProteinSpec,
     RandomCombinationsSpec,
+    SensorsSpec,
     TaskSpec,
     TextSpec,
 )
@@ -37,21 +42,27 @@ __all__ = [
     "CELLS",
     "FORMAT",
     "LAYERS",
+    "NETWORKS",
     "TASKS",
     "BaumSweetSpec",
     "BinaryPalindromesSpec",
+    "ForecastSpec",
     "GraphModelSpec",
+    "GraphTimeModelSpec",
     "LayerEntry",
     "ModelSpec",
     "NodesSpec",
     "PalindromesSpec",
+    "ProteinSpec",
     "RandomCombinationsSpec",
     "RunSpec",
+    "SensorsSpec",
     "Sweep",
     "TaskEntry",
     "TaskSpec",
     "TextSpec",
     "TrainingSpec",
+    "build_forecaster",
     "build_layer",
     "build_model",
     "build_network",

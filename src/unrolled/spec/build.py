@@ -9,17 +9,27 @@ import torch
 
 from unrolled import data, nn
 from unrolled.spec.graph_model import LAYERS, GraphModelSpec
+from unrolled.spec.graph_time_model import NETWORKS, GraphTimeModelSpec
 from unrolled.spec.model import CELLS, DEFAULT_INITIALISATION, ModelSpec, is_user_cell
 from unrolled.spec.require import require
 from unrolled.spec.run import RunSpec
-from unrolled.spec.table import TASKS
-from unrolled.spec.tasks import NodesSpec, TextSpec
+from unrolled.spec.table import TASKS, protein_files
+from unrolled.spec.tasks import NodesSpec, ProteinSpec, SensorsSpec, TextSpec
 
-__all__ = ["build_layer", "build_model", "build_network", "build_node_classifier", "build_task", "resolve"]
+__all__ = [
+    "build_forecaster",
+    "build_layer",
+    "build_model",
+    "build_network",
+    "build_node_classifier",
+    "build_task",
+    "resolve",
+]
 
 
 def resolve(spec: RunSpec, task: data.Question | None = None) -> RunSpec:
-    """The spec with the hashes of what it names filled in: the text's, the graph's, the file's of a user's cell.
+    """The spec with the hashes of what it names filled in: the text's, the graph's, the protein's, the file's of a
+    user's cell.
 
     Args:
         spec: what was asked for.
@@ -32,6 +42,14 @@ def resolve(spec: RunSpec, task: data.Question | None = None) -> RunSpec:
     if isinstance(spec.task, NodesSpec) and spec.task.graph_sha256 is None:
         digest = data.graph_sha256(spec.task.graph, spec.task.nodes)
         spec = dataclasses.replace(spec, task=dataclasses.replace(spec.task, graph_sha256=digest))
+    if isinstance(spec.task, ProteinSpec) and spec.task.files_sha256 is None:
+        digest = data.protein_sha256(protein_files(spec.task))
+        spec = dataclasses.replace(spec, task=dataclasses.replace(spec.task, files_sha256=digest))
+    if isinstance(spec.task, SensorsSpec) and spec.task.readings_sha256 is None:
+        task = build_task(spec) if task is None else task
+        assert isinstance(task, data.SensorForecasts)
+        digest = task.readings.sha256
+        spec = dataclasses.replace(spec, task=dataclasses.replace(spec.task, readings_sha256=digest))
     if spec.user_cell is not None and spec.recurrent.cell_sha256 is None:
         digest = nn.user_cell_sha256(spec.user_cell)
         spec = dataclasses.replace(spec, model=dataclasses.replace(spec.recurrent, cell_sha256=digest))
@@ -47,6 +65,8 @@ def build_network(spec: RunSpec, task: data.Question, generator: torch.Generator
     """The network of a spec for its task, its weights drawn from ``generator`` (default: torch's own)."""
     if isinstance(task, data.NodeClassification):
         return build_node_classifier(spec.on_graph, task, generator)
+    if isinstance(task, data.Forecasting):
+        return build_forecaster(spec.over_time, task, generator)
     assert isinstance(task, data.Task)
     return build_model(spec.recurrent, task, generator)
 
@@ -64,6 +84,24 @@ def build_node_classifier(
             for place, (into, out) in enumerate(zip(inputs, outputs, strict=True))
         ]
     return nn.NodeClassifier(layers, dropout=spec.dropout, activation=spec.activation)
+
+
+def build_forecaster(
+    spec: GraphTimeModelSpec, task: data.Forecasting, generator: torch.Generator | None = None
+) -> nn.GraphForecaster:
+    """The network of a spec for a task that forecasts; every part draws its weights its own way."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        return nn.GraphForecaster(
+            NETWORKS[spec.network].build(spec, task.window),
+            features=task.features,
+            embedding=spec.embedding,
+            hidden=spec.hidden,
+            horizons=len(task.horizons),
+            outputs=task.outputs,
+            shares=task.shares,
+            dropout=spec.dropout,
+        )
 
 
 def build_layer(spec: ModelSpec, input_size: int) -> torch.nn.Module:

@@ -13,10 +13,11 @@ import msgspec
 
 from unrolled.errors import InputError, SpecError, UnknownName
 from unrolled.spec.graph_model import GraphModelSpec
+from unrolled.spec.graph_time_model import GraphTimeModelSpec
 from unrolled.spec.model import ModelSpec, is_user_cell
 from unrolled.spec.require import require
 from unrolled.spec.table import TASKS, TaskEntry
-from unrolled.spec.tasks import NodesSpec, TaskSpec
+from unrolled.spec.tasks import ForecastSpec, NodesSpec, TaskSpec
 from unrolled.spec.training import TrainingSpec
 
 __all__ = ["FORMAT", "RunSpec", "default_spec", "parse"]
@@ -30,12 +31,14 @@ class RunSpec:
     """Everything that decides what a run computes. Its name and place do not."""
 
     task: TaskSpec
-    model: ModelSpec | GraphModelSpec
+    model: ModelSpec | GraphModelSpec | GraphTimeModelSpec
     training: TrainingSpec
 
     def __post_init__(self) -> None:
         if not isinstance(self.task, NodesSpec):
             require(self.training.decay == "all", "decay is 'first-layer': it is for networks on graphs")
+            if isinstance(self.task, ForecastSpec):
+                self._check_forecasts()
             return
         model = self.on_graph
         require(
@@ -47,6 +50,11 @@ class RunSpec:
             f"hops is {model.hops} but batching is 'neighbours': a layer then hears one hop; give more layers",
         )
         require(self.training.precision != "bf16", "precision is 'bf16': on graphs float32 or float64")
+
+    def _check_forecasts(self) -> None:
+        stop, precision = self.training.stop, self.training.precision
+        require(stop in ("never", "validation"), f"stop is {stop!r}: of forecasts never or validation")
+        require(precision != "bf16", "precision is 'bf16': of forecasts float32 or float64")
 
     @property
     def recurrent(self) -> ModelSpec:
@@ -71,8 +79,21 @@ class RunSpec:
         return self.model
 
     @property
+    def over_time(self) -> GraphTimeModelSpec:
+        """The section ``model`` of a run that forecasts.
+
+        Raises:
+            SpecError: the run does not.
+        """
+        if not isinstance(self.model, GraphTimeModelSpec):
+            raise SpecError(f"task {self.task_name!r} has no network over graph and time")
+        return self.model
+
+    @property
     def network(self) -> str:
-        """What the network is made of: the name of its cell or layer; a user's own cell as it was named."""
+        """What the network is made of: the name of its cell, layer or network; a user's own cell as it was named."""
+        if isinstance(self.model, GraphTimeModelSpec):
+            return self.model.network
         return self.model.cell if isinstance(self.model, ModelSpec) else self.model.layer
 
     @property

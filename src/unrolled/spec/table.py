@@ -9,19 +9,22 @@ from typing import Any
 from unrolled import data
 from unrolled.errors import SpecError
 from unrolled.spec.graph_model import LAYERS, NODES_TRAINING, GraphModelSpec
+from unrolled.spec.graph_time_model import GraphTimeModelSpec
 from unrolled.spec.model import ModelSpec
 from unrolled.spec.tasks import (
     BaumSweetSpec,
     BinaryPalindromesSpec,
     NodesSpec,
     PalindromesSpec,
+    ProteinSpec,
     RandomCombinationsSpec,
+    SensorsSpec,
     TaskSpec,
     TextSpec,
 )
 from unrolled.spec.training import TrainingSpec
 
-__all__ = ["TASKS", "TaskEntry"]
+__all__ = ["TASKS", "TaskEntry", "protein_files"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class TaskEntry:
 
     spec: type[TaskSpec]
     build: Callable[[Any], data.Question]
-    model: ModelSpec | GraphModelSpec = field(default_factory=ModelSpec)
+    model: ModelSpec | GraphModelSpec | GraphTimeModelSpec = field(default_factory=ModelSpec)
     training: TrainingSpec = field(default_factory=TrainingSpec)
     refine: Callable[[TaskEntry, Mapping[str, Mapping[str, Any]]], TaskEntry] = lambda entry, given: entry
 
@@ -82,6 +85,54 @@ def _build_nodes(spec: NodesSpec) -> data.Question:
         fan_outs=spec.fan_outs,
         parts=spec.parts,
         seed=spec.split_seed,
+    )
+
+
+def _build_protein(spec: ProteinSpec) -> data.Question:
+    if spec.files_sha256 is not None:
+        found = str(data.protein_sha256(protein_files(spec)))
+        if spec.files_sha256 != found:
+            raise SpecError(
+                f"the files of {spec.trajectory!r} have hash {found[:12]}…, this spec was made with "
+                f"{spec.files_sha256[:12]}…: give the files of that time, or leave out files_sha256"
+            )
+    return data.ProteinMotion(
+        data.read_protein(protein_files(spec)),
+        window=spec.window,
+        horizons=data.horizon_list(spec.horizons),
+        radius=spec.radius,
+        smoothings=spec.smoothings,
+        validation=spec.validation,
+    )
+
+
+def protein_files(spec: ProteinSpec) -> data.ProteinFiles | None:
+    """The user's own files that a spec names; None: the registered runs."""
+    if spec.trajectory is None or spec.structure is None:
+        return None
+    return data.ProteinFiles(tuple(spec.trajectory.split(",")), spec.structure, spec.test, spec.test_structure)
+
+
+def _build_sensors(spec: SensorsSpec) -> data.Question:
+    readings = data.find_readings(
+        spec.readings,
+        spec.edges,
+        nearest=spec.nearest,
+        directed=spec.directed,
+        zeros=spec.zeros,
+        seasons=spec.periods,
+    )
+    if spec.readings_sha256 not in (None, readings.sha256):
+        raise SpecError(
+            f"the readings {spec.readings!r} have hash {readings.sha256[:12]}…, this spec was made with "
+            f"{str(spec.readings_sha256)[:12]}…: give the files of that time, or leave out readings_sha256"
+        )
+    return data.SensorForecasts(
+        readings,
+        window=spec.window,
+        horizons=data.horizon_list(spec.horizons),
+        validation=spec.validation,
+        test=spec.test,
     )
 
 
@@ -136,5 +187,38 @@ TASKS: Mapping[str, TaskEntry] = {
         ),
     ),
     "nodes": TaskEntry(NodesSpec, _build_nodes, GraphModelSpec(), NODES_TRAINING, _by_layer),
+    "protein": TaskEntry(
+        ProteinSpec,
+        _build_protein,
+        GraphTimeModelSpec(normalisation="random-walk", hops=2),
+        TrainingSpec(
+            steps=300,
+            batch=16,
+            optimiser="adamw",
+            learning_rate=3e-3,
+            weight_decay=1e-3,
+            schedule="cosine",
+            clip=1.0,
+            evaluate_every=50,
+            checkpoint_every=100,
+        ),
+    ),
+    "sensors": TaskEntry(
+        SensorsSpec,
+        _build_sensors,
+        GraphTimeModelSpec(),
+        TrainingSpec(
+            steps=400,
+            batch=32,
+            optimiser="adamw",
+            learning_rate=3e-3,
+            weight_decay=1e-3,
+            schedule="cosine",
+            clip=1.0,
+            keep="best",
+            evaluate_every=50,
+            checkpoint_every=200,
+        ),
+    ),
 }
 """Every task by the name that specs and the command line use."""

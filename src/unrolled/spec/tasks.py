@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
+from unrolled.data.forecasting import horizon_list
 from unrolled.spec.require import require
 
 __all__ = [
     "BaumSweetSpec",
     "BinaryPalindromesSpec",
+    "ForecastSpec",
     "NodesSpec",
     "PalindromesSpec",
+    "ProteinSpec",
     "RandomCombinationsSpec",
+    "SensorsSpec",
     "TaskSpec",
     "TextSpec",
 ]
@@ -151,4 +156,123 @@ class NodesSpec:
         return tuple(int(word) for word in self.fanouts.split(","))
 
 
-TaskSpec = PalindromesSpec | BinaryPalindromesSpec | RandomCombinationsSpec | BaumSweetSpec | TextSpec | NodesSpec
+@dataclass(frozen=True, kw_only=True)
+class ProteinSpec:
+    """Where the atoms of a protein that changes its shape will go, from where they have been.
+
+    Attributes:
+        trajectory: files (.dcd) to learn from, several with commas between (default: adenylate kinase opening, two
+            runs of one method to learn from and the run of another to test on).
+        structure: file (.psf) that names the atoms of those files.
+        test: file (.dcd) that nothing looks at before the end (default: the last fifth of every run).
+        test_structure: its own file (.psf), where that is another than `structure`.
+        window: T, frames that are read.
+        horizons: frames ahead that are forecast, each by itself.
+        radius: angstroms within which two alpha carbons are neighbours, in each frame anew.
+        smoothing: copies of the training runs that are learnt from too, each smoothed over so many frames (0: as it
+            is), so that a network meets motions of more and of less noise.
+        validation: share of every training run, at its end, that no step is taught.
+        files_sha256: hash of your own files; written into every run's spec, checked where it is given.
+    """
+
+    trajectory: str | None = None
+    structure: str | None = None
+    test: str | None = None
+    test_structure: str | None = None
+    window: int = 10
+    horizons: str = "1,5,10"
+    radius: float = 8.0
+    smoothing: str = "0,1,2,4"
+    validation: float = 0.2
+    files_sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        horizon_list(self.horizons)
+        require(self.window >= 2, f"window is {self.window}: 2 frames or more, or nothing moves")
+        require(0 < self.radius < math.inf, f"radius is {self.radius}: angstroms, such as 8")
+        require(0 < self.validation < 1, f"validation is {self.validation}: a share between 0 and 1, such as 0.2")
+        require(
+            all(word.isdecimal() for word in self.smoothing.replace(" ", "").split(",")),
+            f"smoothing is {self.smoothing!r}: frames, each 0 or more, as 0,1,2,4",
+        )
+        own = self.trajectory is not None
+        require(own == (self.structure is not None), "trajectory and structure go together: .dcd files and a .psf file")
+        require(own or self.test is None, "test is given without trajectory: a file of your own needs the others too")
+        require(
+            self.test is not None or self.test_structure is None, "test_structure is given without test, which it is of"
+        )
+
+    @property
+    def smoothings(self) -> tuple[int, ...]:
+        """The smoothings as numbers, each once."""
+        return tuple(dict.fromkeys(map(int, self.smoothing.split(","))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SensorsSpec:
+    """What the sensors of a graph will read, from what they read, with readings missing.
+
+    Attributes:
+        readings: registered readings (see `unrolled data list`), auckland or chicago-flu, or a file: a table (.csv),
+            METR-LA's form (.h5), arrays (.npz, .npy) or PyG Temporal's chickenpox (.json).
+        edges: the graph of a file's sensors: a list of edges or distances or the sensors' places (.csv), a matrix
+            (.npz, .npy) or METR-LA's adj_mx.pkl.
+        nearest: neighbours of each sensor, where the graph is made of places.
+        directed: an edge of a list goes one way.
+        zeros: what a zero is: readings, missing (as in METR-LA) or outages, 24 or more in a row (default: outages for
+            auckland, else readings).
+        seasons: periods in steps, as 24,168 (default: what the times say; none where there are none).
+        window: T, steps that are read.
+        horizons: steps ahead that are forecast, each by itself.
+        validation: share of the steps, before those of the test, that no step is taught.
+        test: share of the steps, at the end, that nothing looks at before the end.
+        readings_sha256: hash of readings and edges; written into every run's spec, checked where it is given.
+    """
+
+    readings: str = "auckland"
+    edges: str | None = None
+    nearest: int = 5
+    directed: bool = False
+    zeros: Literal["readings", "missing", "outages"] | None = None
+    seasons: str | None = None
+    window: int = 24
+    horizons: str = "1,3,6,12"
+    validation: float = 0.15
+    test: float = 0.2
+    readings_sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        horizon_list(self.horizons)
+        require(bool(self.readings), "readings is empty: give registered readings or a file")
+        require(self.nearest >= 1, f"nearest is {self.nearest}: at least 1 neighbour")
+        require(self.window >= 2, f"window is {self.window}: 2 steps or more")
+        for name in ("validation", "test"):
+            share = getattr(self, name)
+            require(0 < share < 1, f"{name} is {share}: a share between 0 and 1, such as 0.2")
+        kept = self.validation + self.test
+        require(kept < 1, f"validation and test are {kept:g} together: a part to learn from must be left")
+        words = (self.seasons or "2").replace(" ", "").split(",")
+        require(
+            all(word.isdecimal() and int(word) >= 2 for word in words),
+            f"seasons is {self.seasons!r}: periods in steps, each 2 or more, as 24,168",
+        )
+
+    @property
+    def periods(self) -> tuple[int, ...] | None:
+        """The seasons as numbers, shortest first, or None where the times say them."""
+        return None if self.seasons is None else tuple(sorted(set(map(int, self.seasons.split(",")))))
+
+
+ForecastSpec = ProteinSpec | SensorsSpec
+"""The tasks that forecast."""
+
+TaskSpec = (
+    PalindromesSpec
+    | BinaryPalindromesSpec
+    | RandomCombinationsSpec
+    | BaumSweetSpec
+    | TextSpec
+    | NodesSpec
+    | ProteinSpec
+    | SensorsSpec
+)

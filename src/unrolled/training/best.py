@@ -8,6 +8,7 @@ from typing import Any, final
 from torch import Tensor, nn
 
 from unrolled.analysis.evaluation import Evaluation
+from unrolled.analysis.forecast_evaluation import ForecastEvaluation, read_evaluation
 
 __all__ = ["Best"]
 
@@ -25,11 +26,11 @@ class Best:
     """
 
     def __init__(self) -> None:
-        self.evaluation: Evaluation | None = None
+        self.evaluation: Evaluation | ForecastEvaluation | None = None
         self.step = 0
         self.weights: dict[str, Tensor] = {}
 
-    def offer(self, model: nn.Module, step: int, evaluation: Evaluation) -> None:
+    def offer(self, model: nn.Module, step: int, evaluation: Evaluation | ForecastEvaluation) -> None:
         """Take note of an evaluation."""
         if self.evaluation is None or evaluation.loss_nats < self.evaluation.loss_nats:
             self.evaluation, self.step = evaluation, step
@@ -47,4 +48,4 @@ class Best:
         """Go on from what `tensors` and `position` gave."""
         self.weights = {key.removeprefix(_PREFIX): value for key, value in tensors.items() if key.startswith(_PREFIX)}
         if position is not None:
-            self.step, self.evaluation = position["step"], Evaluation.from_mapping(position["evaluation"])
+            self.step, self.evaluation = position["step"], read_evaluation(position["evaluation"])

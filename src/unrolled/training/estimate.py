@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from unrolled.spec import (
     BinaryPalindromesSpec,
+    GraphTimeModelSpec,
     NodesSpec,
     PalindromesSpec,
     RunSpec,
@@ -28,6 +29,10 @@ _COPIES = {"sgd": 2, "momentum": 3, "rmsprop": 3, "adam": 4, "adamw": 4}
 
 _NODE_WORK = 100_000
 """What a step on the nodes of a citation graph costs for each of its features, in the units of `cost`."""
+
+
+_FORECAST_WORK = 100_000
+"""Likewise of a window of a protein."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ def cost(spec: RunSpec) -> float:
     task = spec.task
     if isinstance(task, NodesSpec):
         return float(spec.training.steps * spec.on_graph.hidden * spec.on_graph.heads * _NODE_WORK)
+    if isinstance(spec.model, GraphTimeModelSpec):
+        return float(spec.training.steps * spec.training.batch * spec.model.hidden * _FORECAST_WORK)
     symbols = 10
     if isinstance(task, TextSpec):
         symbols = task.window

@@ -9,10 +9,10 @@ from typing import Any, final
 
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from unrolled.analysis.evaluation import Evaluation
-from unrolled.data import IGNORED, NextCharacter, Question, Vocabulary
+from unrolled.analysis.forecast_evaluation import ForecastEvaluation
+from unrolled.data import NextCharacter, Question, Vocabulary
 from unrolled.errors import UserCodeError
 from unrolled.generation.sampling import Sample
 from unrolled.kernels import recurrent
@@ -20,7 +20,7 @@ from unrolled.spec import RunSpec
 from unrolled.training.best import Best
 from unrolled.training.checkpoint import Checkpoint, capture, restore
 from unrolled.training.ledger import Ledger
-from unrolled.training.lesson import build_lesson
+from unrolled.training.lessons import build_lesson
 from unrolled.training.meter import Meter
 from unrolled.training.optimisers import build_optimiser, clip_gradient, set_learning_rate
 from unrolled.training.processes import Processes
@@ -76,7 +76,7 @@ class Job:
         self.rule = build_stop_rule(spec.training, task)
         self.meter = Meter(spec.training.clip)
         self.best = Best()
-        self.test: Evaluation | None = None
+        self.test: Evaluation | ForecastEvaluation | None = None
         self.step = 0
         self.stopped: str | None = None
         self.divergence: str | None = None
@@ -89,7 +89,7 @@ class Job:
     def clear_news(self) -> None:
         """What there was to tell has been told."""
         self.has_news = False
-        self.evaluation: Evaluation | None = None
+        self.evaluation: Evaluation | ForecastEvaluation | None = None
         self.sample: str | None = None
 
     def take_step(self) -> None:
@@ -97,15 +97,14 @@ class Job:
         training = self.spec.training
         with self._precision():
             answer = self.lesson.answer(self.model, self.step)
-            loss = cross_entropy(answer.logits, answer.targets, ignore_index=IGNORED, reduction="sum") / answer.asked
-        right = (answer.logits.detach().argmax(-1) == answer.targets).sum() / answer.asked
         self.optimiser.zero_grad()
-        torch.autograd.backward(loss)
-        loss, right = self.processes.add(self.weights, torch.stack([loss.detach(), right.to(loss.dtype)])).unbind()
+        torch.autograd.backward(answer.loss)
+        figures = torch.stack([answer.loss.detach(), answer.score.to(answer.loss.dtype)])
+        loss, score = self.processes.add(self.weights, figures).unbind()
         norm = clip_gradient(self.weights, training.clip)
         set_learning_rate(self.optimiser, learning_rate(training, self.step))
         self.optimiser.step()
-        self.meter.add(loss, right, norm)
+        self.meter.add(loss, score, norm)
         self.step += 1
 
     def look(self, ledger: Ledger) -> None:
@@ -138,9 +137,9 @@ class Job:
         readings = self.meter.read()
         for step, reading in enumerate(readings, start=self.step - len(readings) + 1):
             if not reading.is_finite:
-                self._diverge(step, f"loss {reading.loss_nats}, gradient norm {reading.gradient_norm}")
+                self._diverge(step, f"loss {reading.loss}, gradient norm {reading.gradient_norm}")
                 return
-            if self.rule.batch(reading.loss_nats, reading.accuracy):
+            if self.rule.batch(reading.loss, reading.score):
                 self._stop(self.spec.training.stop)
 
     def _note(self, ledger: Ledger) -> None:
@@ -149,7 +148,9 @@ class Job:
         if self.stopped == "diverged" or averages is None:
             return
         rate = learning_rate(self.spec.training, self.step - 1)
-        self._write_line(ledger, "train", {**vars(averages), "learning_rate": rate})
+        names = dict(zip(("loss", "score"), self.lesson.figures, strict=True))
+        line = {names.get(key, key): value for key, value in vars(averages).items()}
+        self._write_line(ledger, "train", {**line, "learning_rate": rate})
 
     def _evaluate(self, ledger: Ledger) -> None:
         if self.stopped == "diverged":
@@ -261,12 +262,15 @@ class Job:
     def progress(self) -> Progress:
         """Where training stands, after what has been read."""
         averages, steps, seconds = self.meter.averages(), self.spec.training.steps, self.workplace.seconds
+        figures = dict(zip(self.lesson.figures, (averages.loss, averages.score), strict=True))
         speed = (self.step - self._began[0]) / max(seconds - self._began[1], 1e-9)
         return Progress(
             step=self.step,
             steps=steps,
-            loss_nats=averages.loss_nats,
-            accuracy=averages.accuracy,
+            loss_nats=figures.get("loss_nats", math.nan),
+            accuracy=figures.get("accuracy", math.nan),
+            loss=figures.get("loss", math.nan),
+            mae=figures.get("mae", math.nan),
             evaluation=self.evaluation,
             gradient_norm=averages.gradient_norm,
             clipped_share=averages.clipped_share,
@@ -282,14 +286,13 @@ class Job:
 
     def result(self) -> dict[str, Any]:
         """What ``result.json`` says of the run that has ended."""
-        progress = self.progress()
+        progress, figures = self.progress(), self.lesson.figures
         return {
             "stopped": self.stopped,
             "divergence": self.divergence,
             "steps": self.step,
             "weights_of_step": self.kept.position["step"],
-            "loss_nats": progress.loss_nats if math.isfinite(progress.loss_nats) else None,
-            "accuracy": progress.accuracy if math.isfinite(progress.accuracy) else None,
+            **{name: figure if math.isfinite(figure := getattr(progress, name)) else None for name in figures},
             "solved": self.evaluation is not None and self.evaluation.solved,
             "evaluation": None if self.evaluation is None else self.evaluation.to_mapping(),
             "test": None if self.test is None else self.test.to_mapping(),

@@ -1,6 +1,6 @@
 """What the loop learns: batches to go down the gradient of, and how good the network is on what it is not taught.
 
-The loop knows nothing of sequences or graphs; a lesson knows nothing of steps taken, optimisers or files.
+The loop knows nothing of sequences, graphs or forecasts; a lesson knows nothing of steps taken, optimisers or files.
 """
 
 from __future__ import annotations
@@ -8,40 +8,58 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from unrolled.analysis.evaluation import Evaluation, evaluate
+from unrolled.analysis.forecast_evaluation import ForecastEvaluation
 from unrolled.analysis.node_evaluation import evaluate_batch, node_answers
-from unrolled.data import IGNORED, NextCharacter, NodeClassification, Question, Task, check_full_batch
+from unrolled.data import IGNORED, NextCharacter, NodeClassification, Task, check_full_batch
 from unrolled.errors import SpecError
 from unrolled.spec import RunSpec
 from unrolled.training.feed import build_feed
 from unrolled.training.processes import Processes
 from unrolled.training.streams import stream
 
-__all__ = ["Answer", "Lesson", "NodeLesson", "SequenceLesson", "build_lesson"]
+__all__ = ["Answer", "Lesson", "NodeLesson", "SequenceLesson"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What a network says to a process's share of a training batch.
+    """What came of a process's share of a training batch: its part of two means over the whole batch.
 
     Attributes:
-        logits: ``[n, K]``.
-        targets: ``[n]``, the right answers; `IGNORED` where nothing is asked.
-        asked: how many answers the whole batch asks for, of all processes.
+        loss: what is gone down, with its gradient.
+        score: what else is told of a batch, without.
     """
 
-    logits: Tensor
-    targets: Tensor
-    asked: int
+    loss: Tensor
+    score: Tensor
+
+    @classmethod
+    def chosen(cls, logits: Tensor, targets: Tensor, asked: int) -> Answer:
+        """Cross-entropy in nats, and the share of right answers.
+
+        Args:
+            logits: ``[n, K]``.
+            targets: ``[n]``, the right answers; `IGNORED` where nothing is asked.
+            asked: how many answers the whole batch asks for, of all processes.
+        """
+        loss = cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum") / asked
+        return cls(loss, (logits.detach().argmax(-1) == targets).sum() / asked)
 
 
 class Lesson(ABC):
-    """Teaches one network; the same step and what is kept between two give the same batch."""
+    """Teaches one network; the same step and what is kept between two give the same batch.
+
+    Attributes:
+        figures: what the loss and the score of an `Answer` are called in the record.
+    """
+
+    figures: ClassVar[tuple[str, str]] = ("loss_nats", "accuracy")
 
     @abstractmethod
     def answer(self, model: nn.Module, step: int) -> Answer:
@@ -53,11 +71,11 @@ class Lesson(ABC):
         """
 
     @abstractmethod
-    def evaluate(self, model: nn.Module, step: int) -> Evaluation:
+    def evaluate(self, model: nn.Module, step: int) -> Evaluation | ForecastEvaluation:
         """On data that no step is taught: what stopping and keeping may look at."""
 
     @abstractmethod
-    def test(self, model: nn.Module) -> Evaluation | None:
+    def test(self, model: nn.Module) -> Evaluation | ForecastEvaluation | None:
         """On data that nothing looks at before the end; None where `evaluate` draws such data every time."""
 
     @abstractmethod
@@ -95,7 +113,7 @@ class SequenceLesson(Lesson):
         whole = self._feed.next()
         batch = whole.rows(self._rows)
         logits = self._feed.answer(model, batch, self._device).flatten(0, -2)
-        return Answer(logits, batch.targets.to(self._device).flatten(), int((whole.targets != IGNORED).sum()))
+        return Answer.chosen(logits, batch.targets.to(self._device).flatten(), int((whole.targets != IGNORED).sum()))
 
     def evaluate(self, model: nn.Module, step: int) -> Evaluation:
         """On fresh sequences, other ones at every step, or on the held-out text."""
@@ -154,7 +172,7 @@ class NodeLesson(Lesson):
             if epoch != self._epoch:
                 self._epoch, self._order = epoch, self._task.order(stream(self._training.seed, "order", epoch))
             batch = self._task.batch(self._training.batch, self._order, place, self._draws).to(*self._place)
-        return Answer(node_answers(model, batch), batch.targets, len(batch.targets))
+        return Answer.chosen(node_answers(model, batch), batch.targets, len(batch.targets))
 
     def evaluate(self, model: nn.Module, step: int) -> Evaluation:
         """On the validation nodes."""
@@ -175,11 +193,3 @@ class NodeLesson(Lesson):
     def restore(self, tensors: Mapping[str, Tensor], position: Mapping[str, Any]) -> None:
         """Draw on from there."""
         self._draws.set_state(tensors["draws"])
-
-
-def build_lesson(spec: RunSpec, task: Question, device: torch.device, processes: Processes) -> Lesson:
-    """The lesson of a spec."""
-    if isinstance(task, NodeClassification):
-        return NodeLesson(spec, task, device, processes)
-    assert isinstance(task, Task)
-    return SequenceLesson(spec, task, device, processes)

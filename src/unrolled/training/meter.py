@@ -1,4 +1,4 @@
-"""Loss, accuracy and gradient norm of the training batches, left on the device until somebody reads them."""
+"""Loss, score and gradient norm of the training batches, left on the device until somebody reads them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["Averages", "Meter", "Reading"]
 class Reading(NamedTuple):
     """One training batch."""
 
-    loss_nats: float
-    accuracy: float
+    loss: float
+    score: float
     gradient_norm: float
 
     @property
     def is_finite(self) -> bool:
         """Whether training is still among the numbers."""
-        return math.isfinite(self.loss_nats) and math.isfinite(self.gradient_norm)
+        return math.isfinite(self.loss) and math.isfinite(self.gradient_norm)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +32,15 @@ class Averages:
 
     Attributes:
         batches: how many.
-        loss_nats: mean loss.
-        accuracy: mean share of right answers.
+        loss: mean loss; in nats, where answers are chosen.
+        score: mean share of right answers; of forecasts, mean absolute error.
         gradient_norm: mean norm of the gradient before clipping.
         clipped_share: share of the steps on which clipping acted.
     """
 
     batches: int = 0
-    loss_nats: float = math.nan
-    accuracy: float = math.nan
+    loss: float = math.nan
+    score: float = math.nan
     gradient_norm: float = math.nan
     clipped_share: float = 0.0
 
@@ -60,9 +60,9 @@ class Meter:
         self._last = Averages()
         self.steps_clipped = 0
 
-    def add(self, loss: Tensor, accuracy: Tensor, gradient_norm: Tensor) -> None:
+    def add(self, loss: Tensor, score: Tensor, gradient_norm: Tensor) -> None:
         """Take in one batch, as scalars that stay where they are."""
-        self._unread += (loss.detach(), accuracy, gradient_norm)
+        self._unread += (loss.detach(), score, gradient_norm)
 
     def read(self) -> list[Reading]:
         """The batches added since the last reading."""
@@ -80,11 +80,9 @@ class Meter:
         count = len(self._since)
         if count == 0:
             return self._last
-        loss, accuracy, norm = (math.fsum(column) / count for column in zip(*self._since, strict=True))
+        loss, score, norm = (math.fsum(column) / count for column in zip(*self._since, strict=True))
         clipped = sum(reading.gradient_norm > self._clip for reading in self._since)
-        return Averages(
-            batches=count, loss_nats=loss, accuracy=accuracy, gradient_norm=norm, clipped_share=clipped / count
-        )
+        return Averages(batches=count, loss=loss, score=score, gradient_norm=norm, clipped_share=clipped / count)
 
     def line(self) -> Averages | None:
         """Means over what was read since the last line, which this call begins anew; None where nothing was."""

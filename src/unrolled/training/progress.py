@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from unrolled.analysis.evaluation import Evaluation
+from unrolled.analysis.forecast_evaluation import ForecastEvaluation, read_evaluation
 from unrolled.record import Run
 
 __all__ = ["Progress"]
@@ -22,6 +23,8 @@ class Progress:
         steps: steps asked for.
         loss_nats: training loss, averaged over the batches since the last line of the metrics; nan before any.
         accuracy: training accuracy, likewise.
+        loss: of forecasts, instead: mean squared error in units of each window's scale.
+        mae: of forecasts, instead: mean absolute error in the data's unit.
         evaluation: the evaluation made at this step, where one was.
         gradient_norm: mean norm of the gradient before clipping, over the same batches.
         clipped_share: share of those steps on which clipping acted.
@@ -39,9 +42,11 @@ class Progress:
 
     step: int
     steps: int
-    loss_nats: float
-    accuracy: float
-    evaluation: Evaluation | None
+    loss_nats: float = math.nan
+    accuracy: float = math.nan
+    loss: float = math.nan
+    mae: float = math.nan
+    evaluation: Evaluation | ForecastEvaluation | None
     gradient_norm: float
     clipped_share: float
     learning_rate: float
@@ -49,7 +54,7 @@ class Progress:
     steps_per_second: float
     seconds_left: float | None
     sample: str | None = None
-    test: Evaluation | None = None
+    test: Evaluation | ForecastEvaluation | None = None
     weights_of_step: int = 0
     stopped: str | None = None
     run: Run | None = None
@@ -68,14 +73,16 @@ class Progress:
             steps=run.spec.training.steps,
             loss_nats=_number(result.get("loss_nats")),
             accuracy=_number(result.get("accuracy")),
-            evaluation=None if evaluation is None else Evaluation.from_mapping(evaluation),
+            loss=_number(result.get("loss")),
+            mae=_number(result.get("mae")),
+            evaluation=None if evaluation is None else read_evaluation(evaluation),
             gradient_norm=_number(last.get("gradient_norm")),
             clipped_share=last.get("clipped_share", 0.0),
             learning_rate=last.get("learning_rate", run.spec.training.learning_rate),
             seconds=result.get("seconds", 0.0),
             steps_per_second=result.get("steps_per_second", 0.0),
             seconds_left=0.0,
-            test=None if result.get("test") is None else Evaluation.from_mapping(result["test"]),
+            test=None if result.get("test") is None else read_evaluation(result["test"]),
             weights_of_step=result.get("weights_of_step", result["steps"]),
             stopped=result["stopped"],
             run=run,

@@ -13,7 +13,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, final
 
 from unrolled.analysis.evaluation import Evaluation
-from unrolled.data import Question
+from unrolled.analysis.forecast_evaluation import ForecastEvaluation
+from unrolled.data import Choice, Question
+from unrolled.errors import SpecError
 from unrolled.spec import TrainingSpec
 
 __all__ = [
@@ -42,7 +44,7 @@ class StopRule(ABC):
         """Whether to stop after this training batch."""
         return False
 
-    def evaluation(self, step: int, evaluation: Evaluation) -> bool:
+    def evaluation(self, step: int, evaluation: Evaluation | ForecastEvaluation) -> bool:
         """Whether to stop after this evaluation, made after ``step`` steps."""
         return False
 
@@ -71,7 +73,7 @@ class Never(StopRule):
 class Solved(StopRule):
     """Stop at the first evaluation with accuracy .99 or more on 2000 fresh samples."""
 
-    def evaluation(self, step: int, evaluation: Evaluation) -> bool:
+    def evaluation(self, step: int, evaluation: Evaluation | ForecastEvaluation) -> bool:
         """Whether the task is solved."""
         return evaluation.solved
 
@@ -173,12 +175,13 @@ class Plateau(StopRule):
         self._best_step = 0
         self._waited = 0
 
-    def evaluation(self, step: int, evaluation: Evaluation) -> bool:
+    def evaluation(self, step: int, evaluation: Evaluation | ForecastEvaluation) -> bool:
         """Whether this is the last plateau."""
         if evaluation.loss_nats < self._best_nats - self.tolerance_nats:
             self._best_nats, self._best_step, self._waited = evaluation.loss_nats, step, 0
             return False
         self._waited += 1
+        assert isinstance(evaluation, Evaluation)
         error = math.sqrt(self.majority * (1 - self.majority) / evaluation.count)
         has_learned = evaluation.accuracy > self.majority + self.standard_errors * error
         return has_learned and self._waited >= self.patience and step - self._best_step >= self._best_step
@@ -213,11 +216,12 @@ class Validation(StopRule):
         self._best_accuracy = 0.0
         self._waited = 0
 
-    def evaluation(self, step: int, evaluation: Evaluation) -> bool:
+    def evaluation(self, step: int, evaluation: Evaluation | ForecastEvaluation) -> bool:
         """Whether nothing has got better for long enough."""
-        is_best = evaluation.loss_nats < self._best_nats or evaluation.accuracy > self._best_accuracy
+        accuracy = evaluation.accuracy or 0.0
+        is_best = evaluation.loss_nats < self._best_nats or accuracy > self._best_accuracy
         self._best_nats = min(self._best_nats, evaluation.loss_nats)
-        self._best_accuracy = max(self._best_accuracy, evaluation.accuracy)
+        self._best_accuracy = max(self._best_accuracy, accuracy)
         self._waited = 0 if is_best else self._waited + 1
         return self._waited >= self.patience
 
@@ -232,11 +236,17 @@ class Validation(StopRule):
         self._best_accuracy, self._waited = state["best_accuracy"], state["waited"]
 
 
+def _plateau(spec: TrainingSpec, task: Question) -> StopRule:
+    if not isinstance(task, Choice):
+        raise SpecError(f"stop is 'plateau', which asks for a best constant answer; {task.name} has none: validation")
+    return Plateau(spec.patience, task.majority)
+
+
 STOP_RULES: Mapping[str, Callable[[TrainingSpec, Question], StopRule]] = {
     "never": lambda spec, task: Never(),
     "solved": lambda spec, task: Solved(),
     "perfect": lambda spec, task: Perfect(spec.patience),
-    "plateau": lambda spec, task: Plateau(spec.patience, task.majority),
+    "plateau": _plateau,
     "report-a": lambda spec, task: ReportA(),
     "validation": lambda spec, task: Validation(spec.patience),
 }

