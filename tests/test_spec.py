@@ -177,6 +177,8 @@ def test_every_option_is_part_of_the_identity(task: str) -> None:
         for key, hint in get_type_hints(type(getattr(spec, section))).items():
             if key == "decay" and task != "nodes":
                 continue  # there is nothing to choose from
+            if key == "curriculum" and TASKS[task].size is None:
+                continue  # there is nothing to grow
             before = dataclasses.replace(getattr(spec, section), **NEEDS.get(key, {}))
             after = dataclasses.replace(before, **{key: other(getattr(before, key), hint)})
             one, two = (dataclasses.replace(spec, **{section: value}).identity() for value in (before, after))

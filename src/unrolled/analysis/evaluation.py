@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from unrolled.data import IGNORED, Batch, NextCharacter, Task
 from unrolled.nn import states
 
-__all__ = ["SOLVED", "Evaluation", "answers", "at_least_float32", "carried_answers", "evaluate", "evaluating"]
+__all__ = ["COUNT", "SOLVED", "Evaluation", "answers", "at_least_float32", "carried_answers", "evaluate", "evaluating"]
 
 SOLVED = 0.99
 """The accuracy from which a task counts as solved."""

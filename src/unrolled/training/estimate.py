@@ -103,7 +103,13 @@ def _seconds(spec: RunSpec) -> tuple[float, float]:
 
 def _trained(spec: RunSpec, steps: int) -> float:
     training = dataclasses.replace(
-        spec.training, steps=steps, evaluate_every=steps, sample_every=0, stop="never", checkpoint_every=steps
+        spec.training,
+        steps=steps,
+        evaluate_every=steps,
+        sample_every=0,
+        stop="never",
+        checkpoint_every=steps,
+        curriculum=None,
     )
     began = time.perf_counter()
     for _ in train(dataclasses.replace(spec, training=training)):

@@ -116,7 +116,7 @@ class Job:
         samples = is_last or (training.sample_every > 0 and self.step % training.sample_every == 0)
         keeps = is_last or self.step % training.checkpoint_every == 0
         notes = evaluates or self.step % LINE_EVERY == 0
-        if self.rule.every_batch or notes or samples or keeps:
+        if self.rule.every_batch or self.lesson.curriculum is not None or notes or samples or keeps:
             self.read()
         if notes or self.stopped == training.stop:
             self._note(ledger)
@@ -140,6 +140,8 @@ class Job:
             if not reading.is_finite:
                 self._diverge(step, f"loss {reading.loss_nats}, gradient norm {reading.gradient_norm}")
                 return
+            if self.lesson.curriculum is not None:
+                self.lesson.curriculum.hear(step, reading.accuracy)
             if self.rule.batch(reading.loss_nats, reading.accuracy):
                 self._stop(self.spec.training.stop)
 
@@ -149,7 +151,8 @@ class Job:
         if self.stopped == "diverged" or averages is None:
             return
         rate = learning_rate(self.spec.training, self.step - 1)
-        self._write_line(ledger, "train", {**vars(averages), "learning_rate": rate})
+        size = {} if self.lesson.curriculum is None else {"size": self.lesson.curriculum.size}
+        self._write_line(ledger, "train", {**vars(averages), "learning_rate": rate, **size})
 
     def _evaluate(self, ledger: Ledger) -> None:
         if self.stopped == "diverged":
@@ -277,6 +280,7 @@ class Job:
             sample=self.sample,
             test=self.test,
             weights_of_step=self.kept.position["step"],
+            size=None if self.lesson.curriculum is None else self.lesson.curriculum.size,
             stopped=self.stopped,
         )
 
@@ -300,6 +304,7 @@ class Job:
             **self._here,
             "earlier_surroundings": self._elsewhere,
             **_vocabulary(self.task),
+            **({} if self.lesson.curriculum is None else {"sizes": self.lesson.curriculum.history}),
         }
 
 

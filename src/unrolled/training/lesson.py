@@ -18,6 +18,7 @@ from unrolled.analysis.node_evaluation import evaluate_batch, node_answers
 from unrolled.data import IGNORED, NextCharacter, NodeClassification, Question, Task, check_full_batch
 from unrolled.errors import SpecError
 from unrolled.spec import RunSpec
+from unrolled.training.curriculum import Curriculum
 from unrolled.training.feed import build_feed
 from unrolled.training.processes import Processes
 from unrolled.training.streams import stream
@@ -41,7 +42,14 @@ class Answer:
 
 
 class Lesson(ABC):
-    """Teaches one network; the same step and what is kept between two give the same batch."""
+    """Teaches one network; the same step and what is kept between two give the same batch.
+
+    Attributes:
+        curriculum: hears of every batch's answers as it is taken, and decides by them what is taught next; None:
+            nothing does.
+    """
+
+    curriculum: Curriculum | None = None
 
     @abstractmethod
     def answer(self, model: nn.Module, step: int) -> Answer:
@@ -85,6 +93,7 @@ class SequenceLesson(Lesson):
         if isinstance(task, NextCharacter):
             task.require_held_out()
         self._feed = build_feed(spec, task, processes)
+        self.curriculum = self._feed.curriculum
         self._rows = processes.rows(spec.training.batch)
         self._task = task
         self._training = spec.training
