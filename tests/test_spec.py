@@ -125,6 +125,8 @@ IDENTITIES = {
     "binary-palindromes": "825cf83028fa6a15",
     "random-combinations": "9ade3f17dabaa48c",
     "baum-sweet": "ebf408d508c853ef",
+    "copying": "ceed6d356e81a242",
+    "adding": "0dcb1bfccf601200",
     "text": "18a9de0c73320569",
     "nodes": "4b5da5a1a66f3bb0",
 }

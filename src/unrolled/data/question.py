@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+from unrolled.data.marking import Marking, OneOf
+
 __all__ = ["Question"]
 
 
@@ -14,10 +16,13 @@ class Question(ABC):
     name: ClassVar[str]
     """The task's name in the tables and on the command line."""
 
+    marking: ClassVar[Marking] = OneOf()
+    """How answers are marked."""
+
     @property
     @abstractmethod
     def classes(self) -> int:
-        """How many different answers there are."""
+        """How many different answers there are; 1 where the answer is a number."""
 
     @property
     def chance(self) -> float:

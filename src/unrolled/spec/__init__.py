@@ -23,8 +23,10 @@ from unrolled.spec.run import FORMAT, RunSpec, default_spec, parse
 from unrolled.spec.sweep import Sweep, expand
 from unrolled.spec.table import TASKS, TaskEntry
 from unrolled.spec.tasks import (
+    AddingSpec,
     BaumSweetSpec,
     BinaryPalindromesSpec,
+    CopyingSpec,
     NodesSpec,
     PalindromesSpec,
     RandomCombinationsSpec,
@@ -38,8 +40,10 @@ __all__ = [
     "FORMAT",
     "LAYERS",
     "TASKS",
+    "AddingSpec",
     "BaumSweetSpec",
     "BinaryPalindromesSpec",
+    "CopyingSpec",
     "GraphModelSpec",
     "LayerEntry",
     "ModelSpec",

@@ -11,8 +11,10 @@ from unrolled.errors import SpecError
 from unrolled.spec.graph_model import LAYERS, NODES_TRAINING, GraphModelSpec
 from unrolled.spec.model import ModelSpec
 from unrolled.spec.tasks import (
+    AddingSpec,
     BaumSweetSpec,
     BinaryPalindromesSpec,
+    CopyingSpec,
     NodesSpec,
     PalindromesSpec,
     RandomCombinationsSpec,
@@ -124,6 +126,13 @@ TASKS: Mapping[str, TaskEntry] = {
     ),
     "baum-sweet": TaskEntry(
         BaumSweetSpec, lambda spec: data.BaumSweet(digits=spec.digits), "digits", _BINARY_MODEL, _BINARY_TRAINING
+    ),
+    "copying": TaskEntry(CopyingSpec, lambda spec: data.Copying(delay=spec.delay), "delay"),
+    "adding": TaskEntry(
+        AddingSpec,
+        lambda spec: data.Adding(length=spec.length),
+        "length",
+        ModelSpec(input="scalar"),
     ),
     "text": TaskEntry(
         TextSpec,

@@ -7,10 +7,9 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from unrolled.data import Task
 from unrolled.spec import (
-    BinaryPalindromesSpec,
     NodesSpec,
-    PalindromesSpec,
     RunSpec,
     TextSpec,
     build_network,
@@ -50,16 +49,15 @@ def cost(spec: RunSpec) -> float:
     task = spec.task
     if isinstance(task, NodesSpec):
         return float(spec.training.steps * spec.on_graph.hidden * spec.on_graph.heads * _NODE_WORK)
-    symbols = 10
     if isinstance(task, TextSpec):
-        symbols = task.window
-    elif isinstance(task, PalindromesSpec):
-        symbols = task.length
-    elif isinstance(task, BinaryPalindromesSpec):
-        symbols = 4 * task.length
+        steps = task.window
+    else:
+        built = build_task(spec)
+        assert isinstance(built, Task)
+        steps = built.steps
     gates = 1 if spec.network == "rnn" else 4
     work = gates * spec.model.layers * spec.model.hidden * spec.training.batch
-    return float(spec.training.steps * symbols * work)
+    return float(spec.training.steps * steps * work)
 
 
 def estimate(specs: Sequence[RunSpec], workers: int) -> Estimate:

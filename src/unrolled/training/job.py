@@ -9,10 +9,9 @@ from typing import Any, final
 
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from unrolled.analysis.evaluation import Evaluation
-from unrolled.data import IGNORED, NextCharacter, Question, Vocabulary
+from unrolled.data import NextCharacter, Question, Vocabulary
 from unrolled.errors import UserCodeError
 from unrolled.generation.sampling import Sample
 from unrolled.kernels import recurrent
@@ -97,8 +96,8 @@ class Job:
         training = self.spec.training
         with self._precision():
             answer = self.lesson.answer(self.model, self.step)
-            loss = cross_entropy(answer.logits, answer.targets, ignore_index=IGNORED, reduction="sum") / answer.asked
-        right = (answer.logits.detach().argmax(-1) == answer.targets).sum() / answer.asked
+            loss = self.task.marking.loss_nats(answer.logits, answer.targets) / answer.asked
+        right = self.task.marking.right(answer.logits.detach(), answer.targets) / answer.asked
         self.optimiser.zero_grad()
         torch.autograd.backward(loss)
         loss, right = self.processes.add(self.weights, torch.stack([loss.detach(), right.to(loss.dtype)])).unbind()
