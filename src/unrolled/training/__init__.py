@@ -3,6 +3,7 @@
 from unrolled.training.estimate import Estimate, cost, estimate
 from unrolled.training.loop import train
 from unrolled.training.progress import Progress
+from unrolled.training.sweep import sweep
 from unrolled.training.workers import Failure, default_workers, run_all
 
-__all__ = ["Estimate", "Failure", "Progress", "cost", "default_workers", "estimate", "run_all", "train"]
+__all__ = ["Estimate", "Failure", "Progress", "cost", "default_workers", "estimate", "run_all", "sweep", "train"]
