@@ -54,7 +54,7 @@ def memory(
         results: a file of results whose rows count as done, and to which rows are added.
         runs: folder of runs.
         workers: processes of one thread each (default: one a processor, at most 8).
-        train: train what is missing; --no-train draws what there is.
+        train: train what is missing; --no-train draws what there is (and puts it into the file of results).
         out: also write a page with figures and tables.
         svg: a folder: also write every figure there by itself.
     """
@@ -162,7 +162,7 @@ def _curve(
     }
     for setting, all_ in found.items():
         place.console.print(_table(setting, all_, sizes))
-    findings = memory_findings(task, found, cells, len(specs))
+    findings = memory_findings(task, found, cells, sizes, len(specs))
     place.finish(f"Memory of {task}", "How much does a network remember?", [findings], collected)
     return place.code(collected, interrupted)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from unrolled.catalogue import ResultRow, read_results
+from unrolled.catalogue import ResultRow, ResultsFile
 from unrolled.cli.names import default_name
 from unrolled.cli.run_rows import RunRows
 from unrolled.record import list_runs
@@ -20,13 +20,18 @@ __all__ = ["Collected", "found_rows", "resolved"]
 
 
 def found_rows(specs: Sequence[RunSpec], results: Path | None, runs: Path) -> list[ResultRow]:
-    """The rows of specs (resolved) that are done already, in a file of results or a folder of runs."""
-    there = read_results(results) if results is not None and results.exists() else ()
-    rows = {row.identity: row for row in there}
+    """The rows of specs (resolved) that are done already; the folder's join the file of results."""
+    wanted = {spec.identity() for spec in specs}
+    rows: dict[str, ResultRow] = {}
     for run in list_runs(runs):
-        if run.result is not None and not run.result.get("given_model"):
-            rows.setdefault(run.spec.identity(), ResultRow.of(run))
-    return [rows[identity] for identity in (spec.identity() for spec in specs) if identity in rows]
+        if run.result is not None and not run.result.get("given_model") and run.spec.identity() in wanted:
+            rows[run.spec.identity()] = ResultRow.of(run)
+    if results is not None:
+        with ResultsFile(results) as file:
+            for row in rows.values():
+                file.add(row)
+            rows = file.rows | rows
+    return [row for identity, row in rows.items() if identity in wanted]
 
 
 class Collected:

@@ -48,6 +48,7 @@ def memory_findings(
     task: str,
     found: Mapping[Setting, Sequence[MemoryCurve]],
     cells: Sequence[str],
+    sizes: Sequence[int],
     planned: int,
 ) -> Findings:
     """Everything there is to see of the curves of a task: a figure for each setting, and one table.
@@ -56,10 +57,11 @@ def memory_findings(
         task: its name.
         found: of each setting, the curves in the order of the cells.
         cells: as in the specs.
+        sizes: those that were asked for, ascending.
         planned: how many runs there would be, were all done.
     """
     done = sum(curve.runs for all_ in found.values() for curve in all_)
-    figures = tuple(memory_figure(task, setting, all_, cells) for setting, all_ in found.items())
+    figures = tuple(memory_figure(task, setting, all_, cells, sizes) for setting, all_ in found.items())
     rows = [row for setting, all_ in found.items() for curve in all_ for row in _table_rows(setting, curve)]
     table = Table(
         "Seeds solved, by size",
@@ -98,15 +100,16 @@ def _table_rows(setting: Setting, curve: MemoryCurve) -> list[tuple[str, ...]]:
                 f"{decimal(low)} to {decimal(high)}",
                 " ".join(decimal(value) for value in sorted(each.accuracies)),
                 "–" if each.median_steps is None else f"{each.median_steps:g}",
-                "–" if each.median_seconds is None else f"{each.median_seconds:.0f}",
+                "–" if each.median_seconds is None else f"{each.median_seconds:.1f}",
             )
         )
     return rows
 
 
-def memory_figure(task: str, setting: Setting, found: Sequence[MemoryCurve], cells: Sequence[str]) -> Figure:
+def memory_figure(
+    task: str, setting: Setting, found: Sequence[MemoryCurve], cells: Sequence[str], sizes: Sequence[int]
+) -> Figure:
     """One setting's curves: the share of seeds solved as a line, every seed's accuracy as a dot."""
-    sizes = sorted({reading.size for curve in found for reading in curve.readings})
     gap = min((b - a for a, b in itertools.pairwise(sizes)), default=1)
     drawn: list[Curve] = []
     for tone, (curve, cell) in enumerate(zip(found, cells, strict=True)):
@@ -123,9 +126,10 @@ def memory_figure(task: str, setting: Setting, found: Sequence[MemoryCurve], cel
     return Figure(
         title=f"{task}, {_WORDS[setting]}",
         x_label=f"{TASKS[task].size} of the {_NOUNS.get(task, 'task')}",
-        y_label="share of seeds solved; dots: accuracy",
+        y_label="share of seeds solved",
         curves=tuple(drawn),
         levels=levels if task != "random-combinations" else (),
+        x_ticks=tuple((float(size), str(size)) for size in sizes),
         y_range=(-0.03, 1.04),
         caption=(
             "Line: the share of seeds that solved it, with its 95 % Wilson interval. Dots: the accuracy of every seed. "

@@ -206,4 +206,4 @@ def switches(cell: str, size: int, steps: int = STEPS) -> tuple[Switch, ...]:
 
 def switched_spec(cell: str, size: int, switch: Switch, seed: int, steps: int = STEPS) -> RunSpec:
     """The run of a switch."""
-    return memory_spec("palindromes", "healthy", cell, size, seed, steps, **switch.changes)
+    return memory_spec("palindromes", "healthy", cell, size, seed, **{"steps": steps, **switch.changes})
