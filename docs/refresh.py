@@ -15,6 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import draw_memory
 from rich.console import Console
 from rich.text import Text
 
@@ -47,17 +48,18 @@ def main(runs: Path) -> None:
             print(f"{claim}: no result in {runs}; make one with: unrolled reproduce {claim}")
             continue
         picture = ROOT / "docs" / "images" / f"{claim}.svg"
-        picture.write_text(_on_paper(render_svg(read_result(path).figures[index])), encoding="utf-8")
+        picture.write_text(draw_memory.on_paper(render_svg(read_result(path).figures[index])), encoding="utf-8")
         print(picture.relative_to(ROOT))
     hops = tuple(hop_distances(course_2020(), 2).tolist())
     picture = ROOT / "docs" / "images" / "course-2020.svg"
-    picture.write_text(_on_paper(render_graph(course_2020(), "course-2020", hops)), encoding="utf-8")
+    picture.write_text(draw_memory.on_paper(render_graph(course_2020(), "course-2020", hops)), encoding="utf-8")
     print(picture.relative_to(ROOT))
     for name, command in TERMINALS.items():
         picture = ROOT / "docs" / "images" / f"{name}.svg"
         picture.write_text(_terminal(command), encoding="utf-8")
         print(picture.relative_to(ROOT))
     _draw_phases(ROOT / "docs" / "images" / "phases.svg")
+    draw_memory.main()
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
     readme.write_text(
@@ -87,14 +89,8 @@ def _draw_phases(picture: Path) -> None:
     """The map of `unrolled gradients --cell rnn --phase`."""
     spec = ModelSpec(cell="rnn", hidden=64)
     figure = phase_figure(phase_diagram(spec, phase_points(spec)))
-    picture.write_text(_on_paper(render_svg(figure)), encoding="utf-8")
+    picture.write_text(draw_memory.on_paper(render_svg(figure)), encoding="utf-8")
     print(picture.relative_to(ROOT))
-
-
-def _on_paper(svg: str) -> str:
-    """A picture that stands alone: dark ink on a white ground, whatever the page's own colours are."""
-    ground = '<rect x="-9999" y="-9999" width="19998" height="19998" fill="white"/>'
-    return re.sub(r"(<svg[^>]*>)", rf"\1\n {ground}", svg, count=1) + "\n"
 
 
 def _shown(block: re.Match[str]) -> str:

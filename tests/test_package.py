@@ -33,6 +33,7 @@ PUBLIC = [
     "analysis",
     "build_model",
     "build_task",
+    "catalogue",
     "data",
     "default_spec",
     "errors",

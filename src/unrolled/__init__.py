@@ -42,6 +42,7 @@ __all__ = [
     "analysis",
     "build_model",
     "build_task",
+    "catalogue",
     "data",
     "default_spec",
     "errors",
@@ -64,6 +65,7 @@ __all__ = [
 
 _ROOMS = (
     "analysis",
+    "catalogue",
     "data",
     "errors",
     "experiments",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from unrolled.catalogue import read_results
 from unrolled.record import list_runs
 
 TINY = ("--hidden", "4", "--batch", "4", "--steps", "3", "--evaluate-every", "3", "--workers", "1")
@@ -30,6 +31,19 @@ def test_a_line_of_lists_trains_every_combination_once(cli: Any) -> None:
     more = cli(*words[:5], "3:7:2", *words[6:])
     assert more.out.count("(was there)") == 4 and "6 of 6 runs done" in more.out
     assert len(list_runs("runs")) == 6
+
+
+def test_rows_of_a_file_of_results_count_as_done(cli: Any) -> None:
+    words = ("sweep", "palindromes", "--length", "3", "--seed", "0:1", *TINY, "--results", "kept.parquet")
+    assert cli(*words).code == 0
+    kept = read_results("kept.parquet")
+    assert {row.identity for row in kept} == {run.spec.identity() for run in list_runs("runs")}
+    more = cli(*words[:5], "0:2", *words[6:], "--runs", "elsewhere")
+    assert more.code == 0 and more.out.count("(was there)") == 2 and "3 of 3 runs done" in more.out, more
+    assert [run.spec.training.seed for run in list_runs("elsewhere")] == [2]
+    assert len(read_results("kept.parquet")) == 3
+    Path("kept.parquet").write_bytes(b"PAR1")
+    assert "'kept.parquet' is damaged" in cli(*words).mistake
 
 
 def test_the_accuracy_is_the_median_of_the_seeds(cli: Any) -> None:

@@ -38,6 +38,39 @@ def test_ragged_rows_are_read_at_their_own_end(make_layer, bidirectional, batch_
         torch.testing.assert_close(logits[row], model(tokens[:length, row : row + 1])[0])
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_several_answers_are_read_at_the_last_steps(make_layer, bidirectional):
+    model = nn.SequenceClassifier(make_layer(10, 4, bidirectional=bidirectional), symbols=10, classes=7, answers=3)
+    tokens = torch.randint(10, (6, 2))
+    output, _ = model.layer(model.coding(tokens))
+    logits = model(tokens)
+    assert logits.shape == (3, 2, 7)
+    torch.testing.assert_close(logits, model.output(output[3:]))
+    ragged = model(tokens, lengths=torch.tensor([4, 6]))
+    torch.testing.assert_close(ragged[:, 0], model(tokens[:4, :1])[:, 0])
+    torch.testing.assert_close(ragged[:, 1], logits[:, 1])
+    with pytest.raises(ShapeError, match="3 answers are read at the last 3 steps, but a sequence has 2"):
+        model(tokens, lengths=torch.tensor([2, 6]))
+    with pytest.raises(ShapeError, match="a sequence has 2"):
+        model(tokens[:2])
+
+
+def test_numbers_enter_as_they_are(make_layer):
+    model = nn.SequenceClassifier(make_layer(2, 4), symbols=0, numbers=2, classes=1, coding="scalar")
+    numbers = torch.rand(5, 3, 2)
+    output, _ = model.layer(numbers.double())
+    torch.testing.assert_close(model(numbers), model.output(output[-1]))
+    assert model(numbers).shape == (3, 1)
+    with pytest.raises(ShapeError, match=r"numbers must be \[T, B, 2\], but have shape \[5, 3\]"):
+        model(torch.zeros(5, 3))
+    with pytest.raises(InputError, match="the coding is 'scalar', not 'one-hot'"):
+        nn.SequenceClassifier(nn.RNN(2, 4), symbols=0, numbers=2, classes=1)
+    with pytest.raises(ShapeError, match="'scalar' of 3 numbers has size 3, the layer's input 2"):
+        nn.SequenceClassifier(nn.RNN(2, 4), symbols=0, numbers=3, classes=1, coding="scalar")
+    with pytest.raises(InputError, match="answers must be above zero"):
+        nn.SequenceClassifier(nn.RNN(2, 4), symbols=2, classes=1, answers=0)
+
+
 def test_codings():
     tokens = torch.tensor([[1, 0], [2, 2]])
     scalar = nn.SequenceClassifier(nn.RNN(1, 4), symbols=3, classes=2, coding="scalar")

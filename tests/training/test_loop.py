@@ -54,11 +54,42 @@ def test_a_network_learns_short_palindromes(finish: Finish) -> None:
     assert final.accuracy > 0.97
 
 
-@pytest.mark.parametrize("task", ["binary-palindromes", "random-combinations", "baum-sweet"])
+@pytest.mark.parametrize("task", ["binary-palindromes", "random-combinations", "baum-sweet", "copying", "adding"])
 def test_every_sampled_task_trains(task: str, tiny: Tiny, finish: Finish) -> None:
     final = finish(tiny(task, steps=2))
     assert (final.step, final.stopped) == (2, "steps")
     assert math.isfinite(final.loss_nats)
+
+
+@pytest.mark.parametrize(
+    ("task", "options"),
+    [
+        ("copying", {"delay": 1, "steps": 200, "learning_rate": 1e-2, "hidden": 32, "batch": 32}),
+        ("adding", {"length": 4, "steps": 300, "learning_rate": 3e-3, "hidden": 32, "batch": 64}),
+    ],
+)
+def test_several_answers_and_numbers_are_learnt(
+    task: str, options: dict[str, Any], tiny: Tiny, finish: Finish, tmp_path: Path
+) -> None:
+    spec = tiny(task, **options)
+    final = finish(spec, name="run", runs=tmp_path)
+    model, asked = load_model(open_run(tmp_path / "run"))
+    batch = asked.sample(500, torch.Generator().manual_seed(9))
+    with torch.no_grad():
+        said = model(batch.inputs)
+    if task == "adding":
+        wrong = (said.squeeze(-1) - batch.targets).abs()
+        right, loss = float((wrong <= 0.08).float().mean()), float((wrong**2).mean())
+        assert loss < 0.02
+    else:
+        right = float((said.argmax(-1) == batch.targets).float().mean())
+        loss = -float(said.log_softmax(-1).gather(-1, batch.targets.unsqueeze(-1)).mean())
+        assert loss < 1.9
+    assert final.evaluation is not None
+    assert final.evaluation.count == 2000 * asked.answers
+    assert final.evaluation.accuracy == pytest.approx(right, abs=0.06)
+    assert final.evaluation.loss_nats == pytest.approx(loss, rel=0.2)
+    assert final.evaluation.accuracy > asked.majority + 0.1
 
 
 def test_a_text_trains_and_is_sampled(tale: Path, tiny: Tiny, finish: Finish, tmp_path: Path) -> None:

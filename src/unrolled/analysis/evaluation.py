@@ -11,12 +11,11 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor
-from torch.nn.functional import cross_entropy
 
-from unrolled.data import IGNORED, Batch, NextCharacter, Task
+from unrolled.data import IGNORED, Batch, Marking, NextCharacter, Task
 from unrolled.nn import states
 
-__all__ = ["SOLVED", "Evaluation", "answers", "at_least_float32", "carried_answers", "evaluate", "evaluating"]
+__all__ = ["COUNT", "SOLVED", "Evaluation", "answers", "at_least_float32", "carried_answers", "evaluate", "evaluating"]
 
 SOLVED = 0.99
 """The accuracy from which a task counts as solved."""
@@ -36,7 +35,7 @@ class Evaluation:
 
     Attributes:
         accuracy: share of right answers; for a text from a zero state at the start of every window.
-        loss_nats: mean cross-entropy.
+        loss_nats: mean cross-entropy; of a task whose answer is a number the mean squared error (see `Near`).
         count: answers that were counted.
         carried_accuracy: text only: with the state carried on through contiguous streams.
         carried_loss_nats: the mean cross-entropy that goes with it.
@@ -104,7 +103,7 @@ def evaluate(model: torch.nn.Module, task: Task, generator: Generator, *, count:
         if isinstance(task, NextCharacter):
             return _evaluate_text(model, task, count)
         count = COUNT if count is None else count
-        tally = _Tally(model)
+        tally = _Tally(model, task.marking)
         for first in range(0, count, _ROWS):
             batch = task.sample(min(_ROWS, count - first), generator)
             tally.add(answers(model, tally.here(batch.inputs)), batch.targets)
@@ -115,12 +114,12 @@ def _evaluate_text(model: torch.nn.Module, task: NextCharacter, count: int | Non
     task.require_held_out()
     available = task.held_out_count
     used = available if count is None else min(count, available)
-    cold = _Tally(model)
+    cold = _Tally(model, task.marking)
     for first in range(0, used, _ROWS):
         batch = task.held_out_windows(first, min(_ROWS, used - first))
         cold.add(answers(model, cold.here(batch.inputs)), batch.targets)
 
-    carried = _Tally(model)
+    carried = _Tally(model, task.marking)
     for batch, logits in carried_answers(model, task, used):
         carried.add(logits, batch.targets)
     return Evaluation(
@@ -160,7 +159,8 @@ def carried_answers(model: torch.nn.Module, task: NextCharacter, windows: int) -
 class _Tally:
     """Right answers and losses so far, on the model's device."""
 
-    def __init__(self, model: torch.nn.Module) -> None:
+    def __init__(self, model: torch.nn.Module, marking: Marking) -> None:
+        self._marking = marking
         self.device = next(model.parameters()).device
         self.count = 0
         self._right = 0
@@ -174,8 +174,8 @@ class _Tally:
         targets = self.here(targets).flatten()
         logits = logits.flatten(0, -2)
         self.count += int((targets != IGNORED).sum())
-        self._right += int((logits.argmax(-1) == targets).sum())
-        self._loss += float(cross_entropy(logits, targets, reduction="sum"))
+        self._right += int(self._marking.right(logits, targets))
+        self._loss += float(self._marking.loss_nats(logits, targets))
 
     @property
     def accuracy(self) -> float:

@@ -17,6 +17,8 @@ COMMANDS = {
     "runs": "List the runs of a folder.",
     "gradients": "Show what of a loss reaches each state and step.",
     "reach": "Show how far back a network hears.",
+    "memory": "Draw how much networks remember against a task's size.",
+    "horizon": "Find the longest that a network still solves.",
     "reproduce": "Put every published number beside a measured one.",
     "derive": "Check a gradient written on paper against autograd.",
     "doctor": "Name what is wrong with a cell or layer of your own.",
@@ -101,6 +103,27 @@ Examples:
 
   unrolled reach --cell rnn --ring 16              an RNN over 100 digits, a GCN over a ring of 100 nodes
   unrolled reach mine --replacement --out reach.html
+""",
+    "memory": """\
+Examples:
+
+  unrolled memory --cell rnn,lstm --size 5:30:5 --seeds 3
+      Trains 36 runs, then draws them. Stopped, the same command goes on.
+  unrolled memory --settings healthy,published --results memory.parquet --no-train --out memory.html
+      What a file of results holds already.
+  unrolled memory adding --cell lstm,path/to/file.py:MyCell
+  unrolled memory --switches 20 --cell lstm --seeds 3
+      What sets it: initialisation, input, forget bias, learning rate … one at a time.
+
+Settings: published are report A's (N(0, 1) everywhere, the digit as one number) or the course's; healthy ones are
+one-hot, Xavier, forget bias 1; long ones orthogonal, chrono, clipped at 1, with a curriculum.
+""",
+    "horizon": """\
+Examples:
+
+  unrolled horizon --cell rnn,lstm
+  unrolled horizon --cell lstm --settings long --first 100 --most 1000 --seeds 3 --need 3
+  unrolled horizon copying --cell gru --precision 0.05 --json
 """,
     "reproduce": """\
 Examples:

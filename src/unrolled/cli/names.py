@@ -11,18 +11,7 @@ from unrolled.data import is_graph_name
 from unrolled.data.sources import STANDARD_INPUT
 from unrolled.errors import RecordError
 from unrolled.record import open_run
-from unrolled.spec import (
-    BaumSweetSpec,
-    BinaryPalindromesSpec,
-    NodesSpec,
-    PalindromesSpec,
-    ProteinSpec,
-    RandomCombinationsSpec,
-    RunSpec,
-    SensorsSpec,
-    TextSpec,
-    is_user_cell,
-)
+from unrolled.spec import NodesSpec, ProteinSpec, RunSpec, SensorsSpec, TextSpec, is_user_cell
 
 __all__ = ["default_name", "free_name", "name_to_resume"]
 
@@ -69,12 +58,6 @@ def _numbered(spec: RunSpec) -> Iterator[str]:
 
 def _size(spec: RunSpec) -> str:
     match spec.task:
-        case PalindromesSpec(length=size) | BinaryPalindromesSpec(length=size):
-            return str(size)
-        case RandomCombinationsSpec(size=size):
-            return str(size)
-        case BaumSweetSpec(digits=size):
-            return str(size)
         case TextSpec(source=source):
             return "stdin" if source == STANDARD_INPUT else Path(source).stem
         case NodesSpec(graph=graph):
@@ -83,6 +66,8 @@ def _size(spec: RunSpec) -> str:
             return "adk" if structure is None else Path(structure).stem
         case SensorsSpec(readings=readings):
             return Path(readings).stem
+        case _:
+            return str(spec.size)
 
 
 def _slug(word: str) -> str:

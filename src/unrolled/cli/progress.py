@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from unrolled.analysis.forecast_evaluation import ForecastEvaluation
-from unrolled.spec import RunSpec
+from unrolled.spec import TASKS, RunSpec
 from unrolled.training import Progress
 
 __all__ = ["Display", "duration", "figures"]
@@ -25,7 +25,7 @@ def duration(seconds: float) -> str:
 
 def figures(progress: Progress, spec: RunSpec) -> str:
     """Loss, accuracy and speed on one line, with what fresh data say where they were asked, and the time left."""
-    parts = []
+    parts = [] if progress.size is None else [f"{TASKS[spec.task_name].size} {progress.size}"]
     if not math.isnan(progress.loss_nats):
         parts += [f"loss {progress.loss_nats:.4f}", f"accuracy {progress.accuracy:.3f}"]
     if not math.isnan(progress.loss):

@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any, Literal, get_args, get_type_hints
@@ -17,13 +17,13 @@ from rich.table import Table
 from rich.text import Text
 
 from unrolled import training
+from unrolled.catalogue import ResultRow
 from unrolled.cli.data import announce_fetch
 from unrolled.cli.names import default_name
 from unrolled.cli.options import sections, spec_mapping, spec_parameters
 from unrolled.cli.progress import duration
 from unrolled.cli.run_rows import RunRows
 from unrolled.errors import InputError, UnknownName
-from unrolled.record import Run
 from unrolled.spec import TASKS, ForecastSpec, NodesSpec, RunSpec, Sweep, TextSpec, expand, read_value, read_yaml
 from unrolled.training import Failure, Progress
 
@@ -51,6 +51,7 @@ _SWEEP = Group("Sweep", sort_key=0)
 _SWEEP_OPTIONS: dict[str, tuple[Any, Any, str]] = {
     "runs": (Path, Path("runs"), "folder of runs."),
     "workers": (int | None, None, "processes of one thread each (default: one a processor, at most 8)."),
+    "results": (Path | None, None, "Parquet file of results: its rows count as done, and what ends is added to it."),
     "combine": (Literal["grid", "zip"], "grid", "every combination of the lists, or side by side."),
     "retry": (bool, False, "try again what failed in an earlier sweep."),
     "dry_run": (bool, False, "say what would be trained and what it would cost, and train nothing."),
@@ -64,6 +65,7 @@ def from_file(
     *,
     runs: Path = Path("runs"),
     workers: int | None = None,
+    results: Path | None = None,
     retry: Annotated[bool, Parameter(negative=())] = False,
     dry_run: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
@@ -73,6 +75,7 @@ def from_file(
         sweep: YAML file: a spec whose options may be lists, ranges or draws.
         runs: folder of runs.
         workers: processes of one thread each (default: one a processor, at most 8).
+        results: Parquet file of results: its rows count as done, and what ends is added to it.
         retry: try again what failed in an earlier sweep.
         dry_run: say what would be trained and what it would cost, and train nothing.
     """
@@ -81,7 +84,7 @@ def from_file(
         return 0
     if not sweep.exists() and sweep.suffix not in (".yaml", ".yml"):
         raise UnknownName("task", str(sweep), TASKS)
-    return _sweep(expand(read_yaml(sweep)), runs, workers, retry, dry_run)
+    return _sweep(expand(read_yaml(sweep)), runs, workers, results, retry, dry_run)
 
 
 def _command(task: str) -> Callable[..., int]:
@@ -138,7 +141,7 @@ for _position, _task in enumerate(TASKS):
     app.command(_command(_task), name=_task, sort_key=_position)
 
 
-def _sweep(sweep: Sweep, runs: Path, workers: int | None, retry: bool, dry_run: bool) -> int:
+def _sweep(sweep: Sweep, runs: Path, workers: int | None, results: Path | None, retry: bool, dry_run: bool) -> int:
     if workers is not None and workers < 1:
         raise InputError(f"workers is {workers}: at least 1")
     workers = workers or training.default_workers()
@@ -148,7 +151,7 @@ def _sweep(sweep: Sweep, runs: Path, workers: int | None, retry: bool, dry_run: 
     if dry_run:
         return _dry_run(console, sweep, workers)
     board = _Board(console, len(sweep.specs))
-    news = training.run_all(sweep.specs, runs=runs, workers=workers, retry=retry)
+    news = training.sweep(sweep.specs, results=results, runs=runs, workers=workers, retry=retry)
     try:
         with board, contextlib.closing(news):
             for spec, told in news:
@@ -183,7 +186,7 @@ class _Board:
     def __init__(self, console: Console, count: int) -> None:
         self.failed: list[tuple[RunSpec, Failure]] = []
         self._console, self._count = console, count
-        self._ended: dict[str, Run] = {}
+        self._ended: dict[str, ResultRow] = {}
         self._rows = RunRows(console)
         self._began = time.monotonic()
         self._trained: set[str] = set()
@@ -196,7 +199,7 @@ class _Board:
     def __exit__(self, *_: object) -> None:
         self._rows.stop()
 
-    def show(self, spec: RunSpec, told: Progress | Run | Failure) -> None:
+    def show(self, spec: RunSpec, told: Progress | ResultRow | Failure) -> None:
         if isinstance(told, Progress):
             self._trained.add(spec.identity())
             self._rows.draw(spec, told)
@@ -207,7 +210,7 @@ class _Board:
             self._console.print(Text(f"{default_name(spec)} failed: {told.error}", style="red"), soft_wrap=True)
             return
         self._ended[spec.identity()] = told
-        accuracy = _accuracy(told)
+        accuracy = told.accuracy
         if accuracy is not None and (self._best is None or accuracy > self._best[0]):
             self._best = (accuracy, spec)
         self._rows.end(spec, self._count - self._rows.done - 1, self._summary())
@@ -230,7 +233,7 @@ class _Board:
         """A line for each setting: the median accuracy; of tasks that can be solved, how many seeds did and when."""
         varied = [name for name in sweep.varied if name != "training.seed"]
         solvable = all(map(_solvable, sweep.specs))
-        groups: dict[tuple[str, ...], list[Run]] = {}
+        groups: dict[tuple[str, ...], list[ResultRow]] = {}
         for spec in sweep.specs:
             run = self._ended.get(spec.identity())
             mapping = spec.to_mapping()
@@ -259,28 +262,21 @@ def _solvable(spec: RunSpec) -> bool:
     return not isinstance(spec.task, TextSpec | NodesSpec | ForecastSpec)
 
 
-def _median(runs: list[Run]) -> str:
-    accuracies = [accuracy for accuracy in map(_accuracy, runs) if accuracy is not None]
+def _median(runs: list[ResultRow]) -> str:
+    accuracies = [accuracy for accuracy in (run.accuracy for run in runs) if accuracy is not None]
     return f"{median(accuracies):.3f}" if accuracies else "-"
 
 
-def _solved(runs: list[Run]) -> tuple[str, str]:
+def _solved(runs: list[ResultRow]) -> tuple[str, str]:
     """How many of them, and the steps it took where training stopped for it."""
-    results = [run.result or {} for run in runs]
-    steps = sorted(int(result["steps"]) for result in results if result.get("stopped") == "solved")
-    count = sum(bool(result.get("solved")) for result in results)
+    steps = sorted(run.solved_step for run in runs if run.solved_step is not None)
+    count = sum(run.solved for run in runs)
     return f"{count} of {len(runs)}", ", ".join(map(str, steps)) or "-"
 
 
-def _accuracy(run: Run) -> float | None:
-    evaluation: Mapping[str, Any] = (run.result or {}).get("evaluation") or {}
-    return evaluation.get("accuracy")
-
-
-def _outcome(run: Run) -> str:
-    result = run.result or {}
-    accuracy = _accuracy(run)
+def _outcome(run: ResultRow) -> str:
+    accuracy = run.accuracy
     told: str = run.status
     if _solvable(run.spec) and told == "done":
-        told = "solved" if result.get("solved") else "not solved"
-    return f"{told} after {result.get('steps')} steps" + ("" if accuracy is None else f", accuracy {accuracy:.3f}")
+        told = "solved" if run.solved else "not solved"
+    return f"{told} after {run.steps} steps" + ("" if accuracy is None else f", accuracy {accuracy:.3f}")

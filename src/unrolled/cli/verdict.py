@@ -69,9 +69,11 @@ def _of_test(final: Progress, test: Evaluation, task: data.Choice) -> str:
 
 def _of_answers(evaluation: Evaluation, task: data.Choice) -> str:
     word = "solved" if evaluation.solved else "not solved"
+    counted = task.counted if isinstance(task, data.Task) else "nodes"
+    error = f", mean squared error {evaluation.loss_nats:.4f}" if isinstance(task.marking, data.Near) else ""
     return (
-        f"{word}: {evaluation.accuracy:.1%} of {evaluation.count} unseen sequences right "
-        f"(chance {task.chance:.1%}, best constant answer {task.majority:.1%})"
+        f"{word}: {evaluation.accuracy:.1%} of {evaluation.count} unseen {counted} right "
+        f"(chance {task.chance:.1%}, best constant answer {task.majority:.1%}){error}"
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from unrolled.data.adding import Adding
 from unrolled.data.baum_sweet import BaumSweet
 from unrolled.data.binary_palindromes import BinaryPalindromes
 from unrolled.data.citation import CITATION_GRAPHS, citation_graph
 from unrolled.data.combinations import RandomCombinations
+from unrolled.data.copying import Copying
 from unrolled.data.corpus import Corpus
 from unrolled.data.forecasting import ForecastBatch, Forecasting, horizon_list
 from unrolled.data.graph_memory import check_full_batch, full_batch_bytes, mapped_features
@@ -22,6 +24,7 @@ from unrolled.data.graph_sources import (
 )
 from unrolled.data.graphs import course_2019, course_2020, karate_club, planted_partition, rmat
 from unrolled.data.layout import Layout
+from unrolled.data.marking import Marking, Near, OneOf
 from unrolled.data.neighbours import NeighbourSampler, Sample
 from unrolled.data.next_character import NextCharacter
 from unrolled.data.node_classification import NodeBatch, NodeClassification, split_nodes
@@ -42,21 +45,26 @@ __all__ = [
     "SENSORS",
     "SOURCES",
     "TASK_CLASSES",
+    "Adding",
     "Batch",
     "BaumSweet",
     "BinaryPalindromes",
     "ByteVocabulary",
     "Choice",
+    "Copying",
     "Corpus",
     "DecimalPalindromes",
     "ForecastBatch",
     "Forecasting",
     "GraphSource",
     "Layout",
+    "Marking",
+    "Near",
     "NeighbourSampler",
     "NextCharacter",
     "NodeBatch",
     "NodeClassification",
+    "OneOf",
     "ProteinFiles",
     "ProteinMotion",
     "ProteinRuns",
@@ -103,6 +111,8 @@ TASK_CLASSES: Final[dict[str, type[Task]]] = {
     "binary-palindromes": BinaryPalindromes,
     "random-combinations": RandomCombinations,
     "baum-sweet": BaumSweet,
+    "copying": Copying,
+    "adding": Adding,
     "text": NextCharacter,
 }
 """Every task by name: what the command line offers, the docs list and the tests run over."""

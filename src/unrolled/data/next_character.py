@@ -74,6 +74,11 @@ class NextCharacter(Task):
         return len(self.corpus.vocabulary)
 
     @property
+    def answers(self) -> int:
+        """One at every step."""
+        return self.window
+
+    @property
     def steps(self) -> int:
         """The window, T."""
         return self.window

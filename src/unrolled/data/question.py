@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+from unrolled.data.marking import Marking, OneOf
+
 __all__ = ["Choice", "Question"]
 
 
@@ -20,12 +22,15 @@ class Question(ABC):
 
 
 class Choice(Question):
-    """A question whose answer is one of several classes."""
+    """A question whose answers are right or wrong: one of several classes, or a number that is near enough."""
+
+    marking: ClassVar[Marking] = OneOf()
+    """How answers are marked."""
 
     @property
     @abstractmethod
     def classes(self) -> int:
-        """How many different answers there are."""
+        """How many different answers there are; 1 where the answer is a number."""
 
     @property
     def chance(self) -> float:

@@ -1,24 +1,22 @@
 """What a task is: batches of symbols from a seeded generator, and the baselines to read a result against.
 
-A task gives whole symbols, never vectors: one-hot, embedding and scalar coding belong to the model. Axes are
-T time and B batch, time first.
+A task gives whole symbols, never vectors: one-hot, embedding and scalar coding belong to the model. One that asks
+about numbers gives them as they are. Axes are T time, B batch and F numbers, time first.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar
 
 from torch import Generator, Tensor
 
+from unrolled.data.marking import IGNORED
 from unrolled.data.question import Choice
 from unrolled.errors import SpecError
 
 __all__ = ["IGNORED", "Batch", "Task", "require_whole_number"]
-
-IGNORED: Final = -100
-"""The target where nothing is asked; torch's cross-entropy passes over it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,9 +24,10 @@ class Batch:
     """Symbols and the right answers to them.
 
     Attributes:
-        inputs: int64 ``[T, B]``, symbols ``0 … symbols − 1``.
-        targets: int64 classes ``0 … classes − 1``: ``[B]`` where one answer follows the sequence, ``[T, B]``
-            where every step has one. `IGNORED` where nothing is asked.
+        inputs: int64 ``[T, B]``, symbols ``0 … symbols − 1``; of a task of numbers float32 ``[T, B, F]``.
+        targets: int64 classes ``0 … classes − 1``: ``[B]`` where one answer follows the sequence, ``[A, B]``
+            where each of the last A steps has one. `IGNORED` where nothing is asked. Of a task whose answer is a
+            number, float32.
         fresh: bool ``[B]``, the rows that begin from a zero state where the others go on from the batch before;
             None: all do.
     """
@@ -49,10 +48,23 @@ class Task(Choice):
     gives one stream of batches.
     """
 
+    counted: ClassVar[str] = "sequences"
+    """What is right or wrong, in the plural."""
+
     @property
     @abstractmethod
     def symbols(self) -> int:
-        """How many different symbols the inputs have."""
+        """How many different symbols the inputs have; 0 where they are numbers."""
+
+    @property
+    def numbers(self) -> int:
+        """F, how many numbers a step of the inputs carries; 0 where they are symbols."""
+        return 0
+
+    @property
+    def answers(self) -> int:
+        """A, how many steps at the end are asked about, one answer each; 1: one answer follows the sequence."""
+        return 1
 
     @property
     @abstractmethod

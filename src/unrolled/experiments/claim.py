@@ -77,14 +77,14 @@ class Curve:
         label: what it shows; curves of one label share one entry in the legend.
         x: horizontal values.
         y: vertical values, finite.
-        style: line (bold), thin (one seed behind its median), dashed, or points.
+        style: line (bold), thin (one seed behind its median), dashed, points, or dots (small, behind the lines).
         tone: which of the report's colours; the same thing has the same tone in every figure.
     """
 
     label: str
     x: tuple[float, ...]
     y: tuple[float, ...]
-    style: Literal["line", "thin", "dashed", "thin dashed", "points"] = "line"
+    style: Literal["line", "thin", "dashed", "thin dashed", "points", "dots"] = "line"
     tone: int = 0
 
     def __post_init__(self) -> None:
@@ -123,7 +123,7 @@ class Figure:
         log_y: logarithmic vertical axis.
         y_range: bounds of the vertical axis (default: from the data).
         x_ticks: places and names on the horizontal axis (default: numbers).
-        y_ticks: the same on the vertical axis of a matrix, where row 0 is at 0.
+        y_ticks: the same on the vertical axis; of a matrix row 0 is at 0.
         contours: level lines of a surface behind the curves, each a closed or open line of points.
         heat: a matrix instead of curves.
         caption: how to read it.

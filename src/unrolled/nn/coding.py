@@ -36,21 +36,36 @@ class OneHot(torch.nn.Module):
 
 @final
 class Scalar(torch.nn.Module):
-    """x_t is the symbol's number: [T,B] → [T,B,1]. What the course's palindromes do."""
+    """x_t is the symbol's number: [T,B] → [T,B,1]. What the course's palindromes do; numbers [T,B,F] stay as they are.
+
+    Args:
+        numbers: F; 0 is symbols.
+        device: where the result lies.
+        dtype: its dtype.
+    """
 
     one: Tensor
 
-    def __init__(self, *, device: Any = None, dtype: Any = None) -> None:
+    def __init__(self, numbers: int = 0, *, device: Any = None, dtype: Any = None) -> None:
         super().__init__()
+        self.numbers = numbers
         self.register_buffer("one", torch.ones((), device=device, dtype=dtype), persistent=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Code the tokens."""
-        return tokens.to(self.one.dtype).unsqueeze(-1)
+        given = tokens.to(self.one.dtype)
+        return given if self.numbers else given.unsqueeze(-1)
 
 
 def build_coding(
-    coding: str, symbols: int, embedding_size: int | None, layer: torch.nn.Module, *, device: Any, dtype: Any
+    coding: str,
+    symbols: int,
+    embedding_size: int | None,
+    layer: torch.nn.Module,
+    *,
+    numbers: int = 0,
+    device: Any,
+    dtype: Any,
 ) -> torch.nn.Module:
     """Make the module that turns tokens into the layer's input.
 
@@ -59,16 +74,19 @@ def build_coding(
         symbols: V.
         embedding_size: the learnt vector's size; None is the layer's input_size.
         layer: what reads the result; its `input_size`, where it has one, is checked.
+        numbers: F, of a sequence of numbers in place of symbols; 0: symbols.
         device: where weights and buffers lie.
         dtype: their dtype.
 
     Raises:
         UnknownName: no such coding.
         ShapeError: the coded symbol has another size than the layer's input.
-        InputError: an embedding size without an embedding, or none to be had.
+        InputError: an embedding size without an embedding, or none to be had; numbers under another coding than scalar.
     """
     if coding not in CODINGS:
         raise UnknownName("coding", coding, CODINGS)
+    if numbers and coding != "scalar":
+        raise InputError(f"numbers={numbers} enter as they are: the coding is 'scalar', not {coding!r}")
     expected = getattr(layer, "input_size", None)
     if coding != "embedding" and embedding_size is not None:
         raise InputError(f"embedding_size={embedding_size} is for the coding 'embedding', not {coding!r}")
@@ -76,12 +94,13 @@ def build_coding(
         if expected is None:
             raise InputError("the coding 'embedding' needs an embedding_size: the layer does not say its input_size")
         embedding_size = expected
-    size = {"one-hot": symbols, "scalar": 1}.get(coding, embedding_size)
+    size = {"one-hot": symbols, "scalar": numbers or 1}.get(coding, embedding_size)
     if expected is not None and size != expected:
-        raise ShapeError(f"the coding {coding!r} of {symbols} symbols has size {size}, the layer's input {expected}")
+        what = f"{numbers} numbers" if numbers else f"{symbols} symbols"
+        raise ShapeError(f"the coding {coding!r} of {what} has size {size}, the layer's input {expected}")
     if coding == "one-hot":
         return OneHot(symbols, device=device, dtype=dtype)
     if coding == "scalar":
-        return Scalar(device=device, dtype=dtype)
+        return Scalar(numbers, device=device, dtype=dtype)
     assert embedding_size is not None
     return torch.nn.Embedding(symbols, embedding_size, device=device, dtype=dtype)

@@ -26,7 +26,7 @@ class Model(torch.nn.Module, ABC):
 
     Attributes:
         coding, layer, output: the three parts; `coding(tokens)` is what the layer reads.
-        symbols: V.
+        symbols: V; 0 where sequences of numbers are read.
         recurrent_dropout: share of the recurrent weights that is dropped while training, anew at every call.
         output_dropout: share of the layer's outputs that is dropped before the output layer while training.
         tied: whether the output layer's weights are the embedding's.
@@ -46,9 +46,11 @@ class Model(torch.nn.Module, ABC):
         recurrent_dropout: float,
         output_dropout: float,
         tied: bool = False,
+        numbers: int = 0,
     ) -> None:
         super().__init__()
-        for name, number in (("symbols", symbols), ("the number of outputs", outputs)):
+        first = ("symbols", symbols) if not numbers else ("numbers", numbers)
+        for name, number in (first, ("the number of outputs", outputs)):
             if not isinstance(number, int) or number <= 0:
                 raise InputError(f"{name} must be an integer above zero, not {number!r}")
         hidden = getattr(layer, "hidden_size", None)
@@ -57,7 +59,9 @@ class Model(torch.nn.Module, ABC):
         like = next(layer.parameters(), torch.empty(0))
         self.symbols = symbols
         self.layer = layer
-        self.coding = build_coding(coding, symbols, embedding_size, layer, device=like.device, dtype=like.dtype)
+        self.coding = build_coding(
+            coding, symbols, embedding_size, layer, numbers=numbers, device=like.device, dtype=like.dtype
+        )
         read = hidden * (2 if self.bidirectional else 1)
         self.output = torch.nn.Linear(read, outputs, device=like.device, dtype=like.dtype)
         for name, share in (("recurrent_dropout", recurrent_dropout), ("output_dropout", output_dropout)):

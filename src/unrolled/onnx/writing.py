@@ -60,6 +60,10 @@ def export(
         raise InputError(f"the cell {layer.cell.name!r} cannot be exported; {', '.join(SUPPORTED)} can")
     if layer.weight_dtype not in (torch.float32, torch.float64):
         raise InputError(f"weights in float32 or float64 can be exported, not in {layer.weight_dtype}; use .float()")
+    if isinstance(module, SequenceClassifier) and (module.numbers or module.answers > 1):
+        raise InputError(
+            "a SequenceClassifier that reads numbers or gives several answers cannot be exported; its layer can"
+        )
     if state and isinstance(module, SequenceClassifier):
         raise InputError("a SequenceClassifier starts at zero: state=True is for layers and a CharacterModel")
     layer._refresh()

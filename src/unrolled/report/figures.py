@@ -101,7 +101,7 @@ def _draw_curves(canvas: Canvas, axes: Axes, figure: Figure) -> None:
     handles = []
     for curve in figure.curves:
         line = _draw_curve(axes, curve)
-        if not curve.style.startswith("thin") and curve.label and curve.label not in labelled:
+        if not curve.style.startswith(("thin", "dots")) and curve.label and curve.label not in labelled:
             labelled.add(curve.label)
             line.set_label(_math(curve.label))
             handles.append(line)
@@ -122,6 +122,9 @@ def _draw_curves(canvas: Canvas, axes: Axes, figure: Figure) -> None:
     if figure.x_ticks:
         axes.set_xticks([place for place, _ in figure.x_ticks], [_math(name) for _, name in figure.x_ticks])
         axes.xaxis.set_minor_locator(NullLocator())
+    if figure.y_ticks:
+        axes.set_yticks([place for place, _ in figure.y_ticks], [_math(name) for _, name in figure.y_ticks])
+        axes.yaxis.set_minor_locator(NullLocator())
     if handles:
         columns = 2 if len(handles) > 1 and max(len(str(line.get_label())) for line in handles) <= 24 else 1
         canvas.legend(
@@ -139,20 +142,21 @@ def _draw_curves(canvas: Canvas, axes: Axes, figure: Figure) -> None:
 def _draw_curve(axes: Axes, curve: Curve) -> Any:
     tone = curve.tone % len(_TONES)
     thin = curve.style.startswith("thin")
-    points = curve.style == "points"
+    dots = curve.style == "dots"
+    points = dots or curve.style == "points"
     (line,) = axes.plot(
         curve.x,
         curve.y,
         color=_TONES[tone],
         linewidth=0.8 if thin else 2.1,
-        alpha=0.55 if thin else 1,
+        alpha=0.55 if thin or dots else 1,
         linestyle="none" if points else (0, (4, 2)) if "dashed" in curve.style else "solid",
         marker=None if thin else MARKERS[tone],
-        markersize=6 if points else 4.5,
+        markersize=2.8 if dots else 6 if points else 4.5,
         fillstyle="none" if "dashed" in curve.style else "full",
         markevery=1 if points else _sparse(len(curve.x), tone),
         solid_capstyle="round",
-        zorder=2 if thin else 3,
+        zorder=2 if thin or dots else 3,
     )
     return line
 

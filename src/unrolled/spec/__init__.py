@@ -25,8 +25,10 @@ from unrolled.spec.run import FORMAT, RunSpec, default_spec, parse
 from unrolled.spec.sweep import Sweep, expand
 from unrolled.spec.table import TASKS, TaskEntry
 from unrolled.spec.tasks import (
+    AddingSpec,
     BaumSweetSpec,
     BinaryPalindromesSpec,
+    CopyingSpec,
     ForecastSpec,
     NodesSpec,
     PalindromesSpec,
@@ -44,8 +46,10 @@ __all__ = [
     "LAYERS",
     "NETWORKS",
     "TASKS",
+    "AddingSpec",
     "BaumSweetSpec",
     "BinaryPalindromesSpec",
+    "CopyingSpec",
     "ForecastSpec",
     "GraphModelSpec",
     "GraphTimeModelSpec",

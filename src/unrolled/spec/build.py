@@ -143,7 +143,12 @@ def build_model(
     """
     symbols = len(task) if isinstance(task, data.Vocabulary) else task.symbols
     embedding = (spec.embedding or (spec.hidden if spec.tied else symbols)) if spec.input == "embedding" else None
-    input_size = embedding or (1 if spec.input == "scalar" else symbols)
+    numbers = 0 if isinstance(task, data.Vocabulary) else task.numbers
+    require(
+        numbers == 0 or spec.input == "scalar",
+        f"input is {spec.input!r}, but this task's inputs are numbers, not symbols: use input: scalar",
+    )
+    input_size = embedding or numbers or (1 if spec.input == "scalar" else symbols)
     layer = build_layer(spec, input_size)
     model: nn.SequenceClassifier | nn.CharacterModel
     if isinstance(task, data.NextCharacter | data.Vocabulary):
@@ -162,6 +167,8 @@ def build_model(
             layer,
             symbols=symbols,
             classes=task.classes,
+            numbers=numbers,
+            answers=task.answers,
             coding=spec.input,
             embedding_size=embedding,
             recurrent_dropout=spec.recurrent_dropout,

@@ -36,7 +36,8 @@ class ModelSpec:
         dropout: share of values dropped between layers while training.
         output_dropout: share of the top layer's outputs dropped before the readout while training.
         recurrent_dropout: share of the recurrent weights dropped while training, one draw for a whole sequence.
-        input: how a symbol enters: one-hot, embedding (learned) or scalar (its number).
+        input: how a symbol enters: one-hot, embedding (learned) or scalar (its number); numbers enter as they are,
+            scalar.
         embedding: size of the embedding (default: the number of symbols; tied: the hidden size).
         tied: text only: the readout's weights are the embedding's, of size hidden.
         bias: two bias vectors per gate (torch), one (the equations) or none.

@@ -35,6 +35,7 @@ class RunSpec:
     training: TrainingSpec
 
     def __post_init__(self) -> None:
+        self._check_curriculum()
         if not isinstance(self.task, NodesSpec):
             require(self.training.decay == "all", "decay is 'first-layer': it is for networks on graphs")
             if isinstance(self.task, ForecastSpec):
@@ -55,6 +56,32 @@ class RunSpec:
         stop, precision = self.training.stop, self.training.precision
         require(stop in ("never", "validation"), f"stop is {stop!r}: of forecasts never or validation")
         require(precision != "bf16", "precision is 'bf16': of forecasts float32 or float64")
+
+    def _check_curriculum(self) -> None:
+        first, size = self.training.curriculum, self.size
+        if first is None:
+            return
+        require(size is not None, f"curriculum is {first}, but the task {self.task_name!r} has no size that could grow")
+        assert size is not None
+        require(first <= size, f"curriculum is {first} but {TASKS[self.task_name].size} is {size}: begin with less")
+
+    @property
+    def size(self) -> int | None:
+        """How hard the task is: its length, digits …; None where it has no such number."""
+        name = TASKS[self.task_name].size
+        return None if name is None else int(getattr(self.task, name))
+
+    def sized(self, size: int) -> RunSpec:
+        """The same with the task of another size.
+
+        Raises:
+            SpecError: the task has no size.
+        """
+        name = TASKS[self.task_name].size
+        if name is None:
+            raise SpecError(f"the task {self.task_name!r} has no size")
+        change: dict[str, Any] = {name: size}
+        return dataclasses.replace(self, task=dataclasses.replace(self.task, **change))
 
     @property
     def recurrent(self) -> ModelSpec:

@@ -12,8 +12,10 @@ from unrolled.spec.graph_model import LAYERS, NODES_TRAINING, GraphModelSpec
 from unrolled.spec.graph_time_model import GraphTimeModelSpec
 from unrolled.spec.model import ModelSpec
 from unrolled.spec.tasks import (
+    AddingSpec,
     BaumSweetSpec,
     BinaryPalindromesSpec,
+    CopyingSpec,
     NodesSpec,
     PalindromesSpec,
     ProteinSpec,
@@ -34,6 +36,7 @@ class TaskEntry:
     Attributes:
         spec: the section.
         build: from the section to the task.
+        size: the section's option that says how hard the task is, a whole number; None: there is no such.
         model: defaults of the section ``model``.
         training: defaults of the section ``training``.
         refine: from what is given of each section to the defaults of the other options, where they depend on it.
@@ -41,6 +44,7 @@ class TaskEntry:
 
     spec: type[TaskSpec]
     build: Callable[[Any], data.Question]
+    size: str | None = None
     model: ModelSpec | GraphModelSpec | GraphTimeModelSpec = field(default_factory=ModelSpec)
     training: TrainingSpec = field(default_factory=TrainingSpec)
     refine: Callable[[TaskEntry, Mapping[str, Mapping[str, Any]]], TaskEntry] = lambda entry, given: entry
@@ -156,25 +160,35 @@ _BINARY_MODEL = ModelSpec(hidden=256, input="embedding", initialisation="kaiming
 _BINARY_TRAINING = TrainingSpec(steps=3000, batch=256, optimiser="adam", learning_rate=1e-4)
 
 TASKS: Mapping[str, TaskEntry] = {
-    "palindromes": TaskEntry(PalindromesSpec, lambda spec: data.DecimalPalindromes(length=spec.length)),
+    "palindromes": TaskEntry(PalindromesSpec, lambda spec: data.DecimalPalindromes(length=spec.length), "length"),
     "binary-palindromes": TaskEntry(
         BinaryPalindromesSpec,
         lambda spec: data.BinaryPalindromes(length=spec.length),
+        "length",
         _BINARY_MODEL,
         _BINARY_TRAINING,
     ),
     "random-combinations": TaskEntry(
         RandomCombinationsSpec,
         lambda spec: data.RandomCombinations(size=spec.size),
+        "size",
         _BINARY_MODEL,
         _BINARY_TRAINING,
     ),
     "baum-sweet": TaskEntry(
-        BaumSweetSpec, lambda spec: data.BaumSweet(digits=spec.digits), _BINARY_MODEL, _BINARY_TRAINING
+        BaumSweetSpec, lambda spec: data.BaumSweet(digits=spec.digits), "digits", _BINARY_MODEL, _BINARY_TRAINING
+    ),
+    "copying": TaskEntry(CopyingSpec, lambda spec: data.Copying(delay=spec.delay), "delay"),
+    "adding": TaskEntry(
+        AddingSpec,
+        lambda spec: data.Adding(length=spec.length),
+        "length",
+        ModelSpec(input="scalar"),
     ),
     "text": TaskEntry(
         TextSpec,
         _build_text,
+        None,
         ModelSpec(layers=2),
         TrainingSpec(
             steps=10_000,
@@ -186,10 +200,11 @@ TASKS: Mapping[str, TaskEntry] = {
             sample_every=100,
         ),
     ),
-    "nodes": TaskEntry(NodesSpec, _build_nodes, GraphModelSpec(), NODES_TRAINING, _by_layer),
+    "nodes": TaskEntry(NodesSpec, _build_nodes, None, GraphModelSpec(), NODES_TRAINING, _by_layer),
     "protein": TaskEntry(
         ProteinSpec,
         _build_protein,
+        None,
         GraphTimeModelSpec(normalisation="random-walk", hops=2),
         TrainingSpec(
             steps=300,
@@ -206,6 +221,7 @@ TASKS: Mapping[str, TaskEntry] = {
     "sensors": TaskEntry(
         SensorsSpec,
         _build_sensors,
+        None,
         GraphTimeModelSpec(),
         TrainingSpec(
             steps=400,

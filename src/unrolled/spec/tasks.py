@@ -10,8 +10,10 @@ from unrolled.data.forecasting import horizon_list
 from unrolled.spec.require import require
 
 __all__ = [
+    "AddingSpec",
     "BaumSweetSpec",
     "BinaryPalindromesSpec",
+    "CopyingSpec",
     "ForecastSpec",
     "NodesSpec",
     "PalindromesSpec",
@@ -65,6 +67,28 @@ class BaumSweetSpec:
     """
 
     digits: int = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyingSpec:
+    """The copy problem: ten symbols in, a wait, the ten symbols out.
+
+    Attributes:
+        delay: T of the literature, steps between reading a symbol's row and saying it; the network reads T + 20.
+    """
+
+    delay: int = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddingSpec:
+    """The adding problem: a row of numbers in, the sum of the two that are marked out.
+
+    Attributes:
+        length: T, how many numbers are read.
+    """
+
+    length: int = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,6 +295,8 @@ TaskSpec = (
     | BinaryPalindromesSpec
     | RandomCombinationsSpec
     | BaumSweetSpec
+    | CopyingSpec
+    | AddingSpec
     | TextSpec
     | NodesSpec
     | ProteinSpec

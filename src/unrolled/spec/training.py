@@ -33,6 +33,8 @@ class TrainingSpec:
             of the last 100 batches within 1e-6 of the 100 before); validation (neither loss nor accuracy of
             evaluations better than ever in `patience` of them).
         patience: how many batches (perfect) or evaluations (plateau, validation) the rule waits for.
+        curriculum: size of the task (its length, digits …) to begin with; it grows by a quarter, up to the task's own,
+            whenever .99 of the answers to the last 2000 training sequences were right (none: the task's own at once).
         keep: which weights the run ends with: those of the last step, or of the best evaluation (lowest loss).
         evaluate_every: steps between evaluations on fresh or held-out data.
         checkpoint_every: steps between checkpoints to resume from.
@@ -53,6 +55,7 @@ class TrainingSpec:
     device: str = "auto"
     stop: Literal["never", "solved", "perfect", "plateau", "report-a", "validation"] = "never"
     patience: int = 20
+    curriculum: int | None = None
     keep: Literal["last", "best"] = "last"
     evaluate_every: int = 250
     checkpoint_every: int = 500
@@ -68,4 +71,9 @@ class TrainingSpec:
         require(self.clip is None or 0 < self.clip < math.inf, f"clip is {self.clip}: a number above 0, or none")
         for name in ("patience", "evaluate_every", "checkpoint_every"):
             require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}: at least 1")
+        require(self.curriculum is None or self.curriculum >= 1, f"curriculum is {self.curriculum}: a size, 1 or more")
+        require(
+            self.curriculum is None or self.stop not in ("perfect", "report-a"),
+            f"stop is {self.stop!r}, which looks at training batches, and a curriculum makes these easier: use solved",
+        )
         require(self.sample_every >= 0, f"sample_every is {self.sample_every}: 0 or more")

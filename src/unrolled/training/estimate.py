@@ -7,11 +7,10 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from unrolled.data import Task
 from unrolled.spec import (
-    BinaryPalindromesSpec,
     GraphTimeModelSpec,
     NodesSpec,
-    PalindromesSpec,
     RunSpec,
     TextSpec,
     build_network,
@@ -57,16 +56,15 @@ def cost(spec: RunSpec) -> float:
         return float(spec.training.steps * spec.on_graph.hidden * spec.on_graph.heads * _NODE_WORK)
     if isinstance(spec.model, GraphTimeModelSpec):
         return float(spec.training.steps * spec.training.batch * spec.model.hidden * _FORECAST_WORK)
-    symbols = 10
     if isinstance(task, TextSpec):
-        symbols = task.window
-    elif isinstance(task, PalindromesSpec):
-        symbols = task.length
-    elif isinstance(task, BinaryPalindromesSpec):
-        symbols = 4 * task.length
+        steps = task.window
+    else:
+        built = build_task(spec)
+        assert isinstance(built, Task)
+        steps = built.steps
     gates = 1 if spec.network == "rnn" else 4
     work = gates * spec.model.layers * spec.model.hidden * spec.training.batch
-    return float(spec.training.steps * symbols * work)
+    return float(spec.training.steps * steps * work)
 
 
 def estimate(specs: Sequence[RunSpec], workers: int) -> Estimate:
@@ -110,7 +108,13 @@ def _seconds(spec: RunSpec) -> tuple[float, float]:
 
 def _trained(spec: RunSpec, steps: int) -> float:
     training = dataclasses.replace(
-        spec.training, steps=steps, evaluate_every=steps, sample_every=0, stop="never", checkpoint_every=steps
+        spec.training,
+        steps=steps,
+        evaluate_every=steps,
+        sample_every=0,
+        stop="never",
+        checkpoint_every=steps,
+        curriculum=None,
     )
     began = time.perf_counter()
     for _ in train(dataclasses.replace(spec, training=training)):

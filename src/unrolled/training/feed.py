@@ -13,6 +13,7 @@ from unrolled.analysis.evaluation import answers, at_least_float32
 from unrolled.data import Batch, NextCharacter, Task
 from unrolled.nn import states
 from unrolled.spec import RunSpec, TextSpec
+from unrolled.training.curriculum import Curriculum
 from unrolled.training.processes import Processes
 from unrolled.training.streams import stream
 
@@ -20,7 +21,13 @@ __all__ = ["Feed", "build_feed"]
 
 
 class Feed(ABC):
-    """Gives whole batches, the same to every process of a run, and has a process's rows of them answered."""
+    """Gives whole batches, the same to every process of a run, and has a process's rows of them answered.
+
+    Attributes:
+        curriculum: decides from what the network answered which batches come next; None: nothing does.
+    """
+
+    curriculum: Curriculum | None = None
 
     @abstractmethod
     def next(self) -> Batch:
@@ -48,7 +55,7 @@ def build_feed(spec: RunSpec, task: Task, processes: Processes) -> Feed:
     if isinstance(spec.task, TextSpec) and spec.task.state == "carried":
         assert isinstance(task, NextCharacter)
         return _Carried(task, spec, processes)
-    return _Drawn(task, spec)
+    return _Drawn(task, spec) if spec.training.curriculum is None else _Growing(task, spec)
 
 
 @final
@@ -61,7 +68,10 @@ class _Drawn(Feed):
         self._draws = stream(spec.training.seed, "draws")
 
     def next(self) -> Batch:
-        return self._task.sample(self._size, self._draws)
+        return self.next_of(self._task)
+
+    def next_of(self, task: Task) -> Batch:
+        return task.sample(self._size, self._draws)
 
     def answer(self, model: torch.nn.Module, batch: Batch, device: torch.device) -> Tensor:
         return answers(model, batch.inputs.to(device))
@@ -74,6 +84,31 @@ class _Drawn(Feed):
 
     def restore(self, tensors: Mapping[str, Tensor], position: Mapping[str, Any]) -> None:
         self._draws.set_state(tensors["draws"])
+
+
+@final
+class _Growing(Feed):
+    """Independent sequences of a task that grows."""
+
+    def __init__(self, task: Task, spec: RunSpec) -> None:
+        self._drawn = _Drawn(task, spec)
+        self.curriculum = self._growth = Curriculum(spec)
+
+    def next(self) -> Batch:
+        return self._drawn.next_of(self._growth.task)
+
+    def answer(self, model: torch.nn.Module, batch: Batch, device: torch.device) -> Tensor:
+        return self._drawn.answer(model, batch, device)
+
+    def tensors(self) -> dict[str, Tensor]:
+        return self._drawn.tensors()
+
+    def position(self) -> dict[str, Any]:
+        return {"curriculum": self._growth.state()}
+
+    def restore(self, tensors: Mapping[str, Tensor], position: Mapping[str, Any]) -> None:
+        self._drawn.restore(tensors, position)
+        self._growth.restore(position["curriculum"])
 
 
 @final

@@ -115,7 +115,7 @@ class Job:
         samples = is_last or (training.sample_every > 0 and self.step % training.sample_every == 0)
         keeps = is_last or self.step % training.checkpoint_every == 0
         notes = evaluates or self.step % LINE_EVERY == 0
-        if self.rule.every_batch or notes or samples or keeps:
+        if self.rule.every_batch or self.lesson.curriculum is not None or notes or samples or keeps:
             self.read()
         if notes or self.stopped == training.stop:
             self._note(ledger)
@@ -139,6 +139,8 @@ class Job:
             if not reading.is_finite:
                 self._diverge(step, f"loss {reading.loss}, gradient norm {reading.gradient_norm}")
                 return
+            if self.lesson.curriculum is not None:
+                self.lesson.curriculum.hear(step, reading.score)
             if self.rule.batch(reading.loss, reading.score):
                 self._stop(self.spec.training.stop)
 
@@ -150,7 +152,8 @@ class Job:
         rate = learning_rate(self.spec.training, self.step - 1)
         names = dict(zip(("loss", "score"), self.lesson.figures, strict=True))
         line = {names.get(key, key): value for key, value in vars(averages).items()}
-        self._write_line(ledger, "train", {**line, "learning_rate": rate})
+        size = {} if self.lesson.curriculum is None else {"size": self.lesson.curriculum.size}
+        self._write_line(ledger, "train", {**line, "learning_rate": rate, **size})
 
     def _evaluate(self, ledger: Ledger) -> None:
         if self.stopped == "diverged":
@@ -281,6 +284,7 @@ class Job:
             sample=self.sample,
             test=self.test,
             weights_of_step=self.kept.position["step"],
+            size=None if self.lesson.curriculum is None else self.lesson.curriculum.size,
             stopped=self.stopped,
         )
 
@@ -303,6 +307,7 @@ class Job:
             **self._here,
             "earlier_surroundings": self._elsewhere,
             **_vocabulary(self.task),
+            **({} if self.lesson.curriculum is None else {"sizes": self.lesson.curriculum.history}),
         }
 
 

@@ -12,14 +12,14 @@ from typing import Any, ClassVar, final
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from unrolled.analysis.evaluation import Evaluation, evaluate
 from unrolled.analysis.forecast_evaluation import ForecastEvaluation
 from unrolled.analysis.node_evaluation import evaluate_batch, node_answers
-from unrolled.data import IGNORED, NextCharacter, NodeClassification, Task, check_full_batch
+from unrolled.data import IGNORED, Marking, NextCharacter, NodeClassification, Task, check_full_batch
 from unrolled.errors import SpecError
 from unrolled.spec import RunSpec
+from unrolled.training.curriculum import Curriculum
 from unrolled.training.feed import build_feed
 from unrolled.training.processes import Processes
 from unrolled.training.streams import stream
@@ -40,16 +40,16 @@ class Answer:
     score: Tensor
 
     @classmethod
-    def chosen(cls, logits: Tensor, targets: Tensor, asked: int) -> Answer:
-        """Cross-entropy in nats, and the share of right answers.
+    def marked(cls, marking: Marking, said: Tensor, targets: Tensor, asked: int) -> Answer:
+        """The loss in nats, and the share of right answers.
 
         Args:
-            logits: ``[n, K]``.
+            marking: how answers are marked.
+            said: ``[n, K]``.
             targets: ``[n]``, the right answers; `IGNORED` where nothing is asked.
             asked: how many answers the whole batch asks for, of all processes.
         """
-        loss = cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum") / asked
-        return cls(loss, (logits.detach().argmax(-1) == targets).sum() / asked)
+        return cls(marking.loss_nats(said, targets) / asked, marking.right(said.detach(), targets) / asked)
 
 
 class Lesson(ABC):
@@ -57,9 +57,12 @@ class Lesson(ABC):
 
     Attributes:
         figures: what the loss and the score of an `Answer` are called in the record.
+        curriculum: hears of every batch's answers as it is taken, and decides by them what is taught next; None:
+            nothing does.
     """
 
     figures: ClassVar[tuple[str, str]] = ("loss_nats", "accuracy")
+    curriculum: Curriculum | None = None
 
     @abstractmethod
     def answer(self, model: nn.Module, step: int) -> Answer:
@@ -103,6 +106,7 @@ class SequenceLesson(Lesson):
         if isinstance(task, NextCharacter):
             task.require_held_out()
         self._feed = build_feed(spec, task, processes)
+        self.curriculum = self._feed.curriculum
         self._rows = processes.rows(spec.training.batch)
         self._task = task
         self._training = spec.training
@@ -112,8 +116,9 @@ class SequenceLesson(Lesson):
         """On this process's rows of what the feed gives next."""
         whole = self._feed.next()
         batch = whole.rows(self._rows)
-        logits = self._feed.answer(model, batch, self._device).flatten(0, -2)
-        return Answer.chosen(logits, batch.targets.to(self._device).flatten(), int((whole.targets != IGNORED).sum()))
+        said = self._feed.answer(model, batch, self._device).flatten(0, -2)
+        targets = batch.targets.to(self._device).flatten()
+        return Answer.marked(self._task.marking, said, targets, int((whole.targets != IGNORED).sum()))
 
     def evaluate(self, model: nn.Module, step: int) -> Evaluation:
         """On fresh sequences, other ones at every step, or on the held-out text."""
@@ -172,7 +177,7 @@ class NodeLesson(Lesson):
             if epoch != self._epoch:
                 self._epoch, self._order = epoch, self._task.order(stream(self._training.seed, "order", epoch))
             batch = self._task.batch(self._training.batch, self._order, place, self._draws).to(*self._place)
-        return Answer.chosen(node_answers(model, batch), batch.targets, len(batch.targets))
+        return Answer.marked(self._task.marking, node_answers(model, batch), batch.targets, len(batch.targets))
 
     def evaluate(self, model: nn.Module, step: int) -> Evaluation:
         """On the validation nodes."""

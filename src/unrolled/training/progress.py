@@ -35,6 +35,7 @@ class Progress:
         sample: the text sampled at this step, where one was.
         test: the evaluation on test data, on the last value, where the task has any.
         weights_of_step: after how many steps the network had the weights that would be kept were this the end.
+        size: of the task that is trained on at present, where a curriculum makes it grow.
         stopped: why training ended, on the last value: steps, diverged, or the name of the rule.
         run: the finished run, on the last value, where it was written.
         model: the trained network, on the last value.
@@ -56,6 +57,7 @@ class Progress:
     sample: str | None = None
     test: Evaluation | ForecastEvaluation | None = None
     weights_of_step: int = 0
+    size: int | None = None
     stopped: str | None = None
     run: Run | None = None
     model: nn.Module | None = None
@@ -84,6 +86,7 @@ class Progress:
             seconds_left=0.0,
             test=None if result.get("test") is None else read_evaluation(result["test"]),
             weights_of_step=result.get("weights_of_step", result["steps"]),
+            size=result["sizes"][-1][1] if "sizes" in result else None,
             stopped=result["stopped"],
             run=run,
         )

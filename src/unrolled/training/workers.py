@@ -23,7 +23,7 @@ from unrolled.spec import RunSpec, build_task, is_user_cell, resolve
 from unrolled.training.loop import train
 from unrolled.training.progress import Progress
 
-__all__ = ["Failure", "default_workers", "run_all", "run_name"]
+__all__ = ["Failure", "default_workers", "resolve_all", "run_all", "run_name"]
 
 _FAREWELL_SECONDS = 30.0
 """How long workers that were told to stop may take over their checkpoints."""
@@ -83,7 +83,7 @@ def run_all(
     """
     root = Path(runs)
     waiting: dict[str, _Work] = {}
-    for spec, resolved in zip(specs, _resolve_all(specs), strict=True):
+    for spec, resolved in zip(specs, resolve_all(specs), strict=True):
         waiting.setdefault(resolved.identity(), _Work(resolved)).asked.append(spec)
     for run in list_runs(root):
         identity = run.spec.identity()
@@ -96,7 +96,7 @@ def run_all(
         yield from _train_all(list(waiting.values()), root, min(workers, len(waiting)), threads)
 
 
-def _resolve_all(specs: Sequence[RunSpec]) -> list[RunSpec]:
+def resolve_all(specs: Sequence[RunSpec]) -> list[RunSpec]:
     """Specs with their hashes filled in, each text read once."""
     tasks = {spec.task: build_task(spec) for spec in specs}
     return [resolve(spec, tasks[spec.task]) for spec in specs]

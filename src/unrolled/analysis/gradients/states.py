@@ -72,12 +72,13 @@ def state_gradients(
             "unrolled.nn.convert(model) makes it a layer of the house"
         )
     if inputs.dim() != 2 or inputs.numel() == 0:
-        raise InputError(f"the input has shape {list(inputs.shape)}: give a batch of at least one sequence")
+        raise InputError(f"the input has shape {list(inputs.shape)}: give a batch of at least one sequence of symbols")
     model = copy.deepcopy(model).to(dtype).eval()
     answers = targets[-1] if targets.dim() == 2 else targets
 
     def loss(model: torch.nn.Module) -> Tensor:
-        logits = model(inputs) if isinstance(model, SequenceClassifier) else model(inputs)[0][-1]
+        logits = model(inputs) if isinstance(model, SequenceClassifier) else model(inputs)[0]
+        logits = logits[-1] if logits.dim() == 3 else logits
         return cross_entropy(logits, answers, reduction="sum")
 
     return _look(model, loss, contributions=contributions, keep=keep, chunk=chunk)["layer"]

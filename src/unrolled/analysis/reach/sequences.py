@@ -102,7 +102,7 @@ def symbol_function(model: SequenceClassifier | CharacterModel) -> Callable[[Ten
         output = model.layer(x.transpose(0, 1) if batch_first else x)[0]
         output = output.transpose(0, 1) if batch_first else output
         logits: Tensor = model.readout(output) if isinstance(model, SequenceClassifier) else model.output(output[-1])
-        return logits
+        return logits[-1] if logits.dim() == 3 else logits
 
     return function
 

@@ -1,0 +1,60 @@
+"""Many runs as rows: those that a file of results has are taken from it, and what ends is added to it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+from unrolled.catalogue import ResultRow, ResultsFile
+from unrolled.spec import RunSpec
+from unrolled.training.progress import Progress
+from unrolled.training.workers import Failure, resolve_all, run_all
+
+__all__ = ["sweep"]
+
+
+def sweep(
+    specs: Sequence[RunSpec],
+    *,
+    results: Path | str | None = None,
+    runs: Path | str = "runs",
+    workers: int = 2,
+    threads: int = 1,
+    retry: bool = True,
+) -> Generator[tuple[RunSpec, Progress | ResultRow | Failure], None, None]:
+    """As `run_all`, with a row for each run that has come to its end, wherever it was made.
+
+    Args:
+        specs: what to train, in this order.
+        results: a file of results (`unrolled.catalogue`): its rows count as done, and a row is added to it for every
+            run that ends or is found done; it is made where it is not there. None: no such file.
+        runs: the folder of runs.
+        workers: processes.
+        threads: of each.
+        retry: try again what failed earlier; if not, that counts as failed still.
+
+    Raises:
+        RecordError: the file of results is damaged or something else.
+        StorageError: it cannot be written; the runs themselves are kept.
+    """
+    with contextlib.ExitStack() as stack:
+        file = None if results is None else stack.enter_context(ResultsFile(results))
+        left = []
+        for spec, resolved in zip(specs, resolve_all(specs), strict=True):
+            row = None if file is None else file.rows.get(resolved.identity())
+            if row is None:
+                left.append(spec)
+            else:
+                yield spec, row
+        news = stack.enter_context(
+            contextlib.closing(run_all(left, runs=runs, workers=workers, threads=threads, retry=retry))
+        )
+        for spec, told in news:
+            if isinstance(told, Progress | Failure):
+                yield spec, told
+                continue
+            row = ResultRow.of(told)
+            if file is not None:
+                file.add(row)
+            yield spec, row
