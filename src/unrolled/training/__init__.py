@@ -1,9 +1,24 @@
 """Training: from a spec to a run, straight, resumable bit for bit; and many runs at once."""
 
+from unrolled.training.engines import Engine, LocalProcesses, RayCluster, Slurm, default_workers
 from unrolled.training.estimate import Estimate, cost, estimate
 from unrolled.training.loop import train
+from unrolled.training.many import Failure, run_all
 from unrolled.training.progress import Progress
 from unrolled.training.sweep import sweep
-from unrolled.training.workers import Failure, default_workers, run_all
 
-__all__ = ["Estimate", "Failure", "Progress", "cost", "default_workers", "estimate", "run_all", "sweep", "train"]
+__all__ = [
+    "Engine",
+    "Estimate",
+    "Failure",
+    "LocalProcesses",
+    "Progress",
+    "RayCluster",
+    "Slurm",
+    "cost",
+    "default_workers",
+    "estimate",
+    "run_all",
+    "sweep",
+    "train",
+]
