@@ -10,6 +10,7 @@
     │   ├── TextError                a text file, or a character outside a vocabulary
     │   ├── SourceError              a registered source cannot be had
     │   ├── RecordError              a run that is missing, damaged or foreign
+    │   │   └── HeldError            a run that another process is training
     │   ├── UserCodeError            a user's own cell that cannot be loaded or does not keep the protocol
     │   └── FormulaError             a formula that cannot be read
     ├── StorageError (OSError)       nothing can be written there: disk full, read-only, no permission
@@ -26,6 +27,7 @@ from collections.abc import Iterable
 __all__ = [
     "DivergedError",
     "FormulaError",
+    "HeldError",
     "InputError",
     "RecordError",
     "ShapeError",
@@ -87,6 +89,10 @@ class SourceError(InputError):
 
 class RecordError(InputError):
     """A run that is missing, damaged or was not written by this package."""
+
+
+class HeldError(RecordError):
+    """A run that another process is training at this moment."""
 
 
 class UserCodeError(InputError):

@@ -19,13 +19,14 @@ from rich.text import Text
 from unrolled import training
 from unrolled.catalogue import ResultRow
 from unrolled.cli.data import announce_fetch
+from unrolled.cli.engines import ENGINE_OPTIONS, choose_engine
 from unrolled.cli.names import default_name
 from unrolled.cli.options import sections, spec_mapping, spec_parameters
 from unrolled.cli.progress import duration
 from unrolled.cli.run_rows import RunRows
-from unrolled.errors import InputError, UnknownName
+from unrolled.errors import UnknownName
 from unrolled.spec import TASKS, ForecastSpec, NodesSpec, RunSpec, Sweep, TextSpec, expand, read_value, read_yaml
-from unrolled.training import Failure, Progress
+from unrolled.training import Engine, Failure, Progress
 
 __all__ = ["app"]
 
@@ -41,6 +42,8 @@ Examples:
       What a file stands for, and what it would cost.
   unrolled sweep palindromes --cell rnn,lstm --length 10,20 --combine zip
       The first of each, then the second of each.
+  unrolled sweep sweep.yaml --engine ray --results kept.parquet
+      On a Ray cluster; what comes of it in one small file.
 
 A sweep that is started again, or another one over the same folder, does nothing twice.
 """
@@ -50,7 +53,7 @@ app = App(name="sweep", help_epilogue=_EXAMPLES, help_format="plaintext", group_
 _SWEEP = Group("Sweep", sort_key=0)
 _SWEEP_OPTIONS: dict[str, tuple[Any, Any, str]] = {
     "runs": (Path, Path("runs"), "folder of runs."),
-    "workers": (int | None, None, "processes of one thread each (default: one a processor, at most 8)."),
+    **ENGINE_OPTIONS,
     "results": (Path | None, None, "Parquet file of results: its rows count as done, and what ends is added to it."),
     "combine": (Literal["grid", "zip"], "grid", "every combination of the lists, or side by side."),
     "retry": (bool, False, "try again what failed in an earlier sweep."),
@@ -58,43 +61,22 @@ _SWEEP_OPTIONS: dict[str, tuple[Any, Any, str]] = {
 }
 
 
-@app.default
-def from_file(
-    sweep: Path | None = None,
-    /,
-    *,
-    runs: Path = Path("runs"),
-    workers: int | None = None,
-    results: Path | None = None,
-    retry: Annotated[bool, Parameter(negative=())] = False,
-    dry_run: Annotated[bool, Parameter(negative=())] = False,
-) -> int:
-    """Train many runs: every combination of the options' lists.
-
-    Args:
-        sweep: YAML file: a spec whose options may be lists, ranges or draws.
-        runs: folder of runs.
-        workers: processes of one thread each (default: one a processor, at most 8).
-        results: Parquet file of results: its rows count as done, and what ends is added to it.
-        retry: try again what failed in an earlier sweep.
-        dry_run: say what would be trained and what it would cost, and train nothing.
-    """
+def _from_file(sweep: Path | None = None, /, **options: Any) -> int:
     if sweep is None:
         app.help_print([])
         return 0
     if not sweep.exists() and sweep.suffix not in (".yaml", ".yml"):
         raise UnknownName("task", str(sweep), TASKS)
-    return _sweep(expand(read_yaml(sweep)), runs, workers, results, retry, dry_run)
+    return _sweep(expand(read_yaml(sweep)), **_own(options))
 
 
-def _command(task: str) -> Callable[..., int]:
-    def command(**options: Any) -> int:
-        own = {key: options.pop(key, default) for key, (_, default, _) in _SWEEP_OPTIONS.items()}
-        given = spec_mapping(task, {key: _words(value) for key, value in options.items()})
-        mapping: dict[str, Any] = {**given, "combine": own.pop("combine")}
-        return _sweep(expand(_typed(mapping, task), task=task), **own)
+def _own(options: dict[str, Any]) -> dict[str, Any]:
+    """Those that are the sweep's, taken out of the others; what was not given has its default."""
+    return {key: options.pop(key, default) for key, (_, default, _) in _SWEEP_OPTIONS.items() if key != "combine"}
 
-    own = [
+
+def _parameters(*left_out: str) -> list[inspect.Parameter]:
+    return [
         inspect.Parameter(
             key,
             inspect.Parameter.KEYWORD_ONLY,
@@ -102,9 +84,19 @@ def _command(task: str) -> Callable[..., int]:
             annotation=Annotated[kind, Parameter(help=line, group=_SWEEP, negative=())],
         )
         for key, (kind, default, line) in _SWEEP_OPTIONS.items()
+        if key not in left_out
     ]
+
+
+def _command(task: str) -> Callable[..., int]:
+    def command(**options: Any) -> int:
+        own = _own(options)
+        combine = options.pop("combine", "grid")
+        given = spec_mapping(task, {key: _words(value) for key, value in options.items()})
+        return _sweep(expand(_typed({**given, "combine": combine}, task), task=task), **own)
+
     lists = [_as_list(parameter) for parameter in spec_parameters(task)]
-    command.__signature__ = inspect.Signature([*own, *lists])  # type: ignore[attr-defined]
+    command.__signature__ = inspect.Signature([*_parameters(), *lists])  # type: ignore[attr-defined]
     command.__doc__ = f"Many runs of {task}; every option takes a list such as 1,2,3 or, for whole numbers, 5:50:5."
     return command
 
@@ -137,21 +129,27 @@ def _read(word: str, hint: Any) -> Any:
     return None if word == "none" and type(None) in get_args(hint) else read_value(word)
 
 
+_file = inspect.Parameter("sweep", inspect.Parameter.POSITIONAL_ONLY, default=None, annotation=Path | None)
+_from_file.__signature__ = inspect.Signature([_file, *_parameters("combine")])  # type: ignore[attr-defined]
+_from_file.__doc__ = """Train many runs: every combination of the options' lists.
+
+Args:
+    sweep: YAML file: a spec whose options may be lists, ranges or draws.
+"""
+app.default(_from_file)
 for _position, _task in enumerate(TASKS):
     app.command(_command(_task), name=_task, sort_key=_position)
 
 
-def _sweep(sweep: Sweep, runs: Path, workers: int | None, results: Path | None, retry: bool, dry_run: bool) -> int:
-    if workers is not None and workers < 1:
-        raise InputError(f"workers is {workers}: at least 1")
-    workers = workers or training.default_workers()
+def _sweep(sweep: Sweep, *, runs: Path, results: Path | None, retry: bool, dry_run: bool, **where: Any) -> int:
+    engine = choose_engine(**where)
     console = Console(highlight=False)
     for spec in {spec.task: spec for spec in sweep.specs}.values():
         announce_fetch(spec)
     if dry_run:
-        return _dry_run(console, sweep, workers)
+        return _dry_run(console, sweep, engine)
     board = _Board(console, len(sweep.specs))
-    news = training.sweep(sweep.specs, results=results, runs=runs, workers=workers, retry=retry)
+    news = training.sweep(sweep.specs, results=results, runs=runs, retry=retry, engine=engine)
     try:
         with board, contextlib.closing(news):
             for spec, told in news:
@@ -163,13 +161,17 @@ def _sweep(sweep: Sweep, runs: Path, workers: int | None, results: Path | None, 
     return FAILED if board.failed else 0
 
 
-def _dry_run(console: Console, sweep: Sweep, workers: int) -> int:
+def _dry_run(console: Console, sweep: Sweep, engine: Engine) -> int:
     for spec in sweep.specs[:20]:
         console.print(Text(f"{default_name(spec)}  {_varied(spec, sweep)}"), soft_wrap=True)
     if len(sweep.specs) > 20:
         console.print(f"… and {len(sweep.specs) - 20} more")
-    found = training.estimate(sweep.specs, workers)
-    costs = f"at most {duration(found.seconds)} with {workers} workers, {found.bytes / 1e6:,.1f} MB on disk"
+    found = training.estimate(sweep.specs, engine.workers or 1)
+    if engine.workers is None:
+        share = "of one CPU like this machine's, to be shared by those of the cluster"
+    else:
+        share = f"with {engine.workers} workers"
+    costs = f"at most {duration(found.seconds)} {share}, {found.bytes / 1e6:,.1f} MB on disk"
     console.print(f"{found.runs} runs: {costs}", soft_wrap=True)
     return 0
 
@@ -190,6 +192,7 @@ class _Board:
         self._rows = RunRows(console)
         self._began = time.monotonic()
         self._trained: set[str] = set()
+        self._elsewhere: set[str] = set()
         self._best: tuple[float, RunSpec] | None = None
 
     def __enter__(self) -> _Board:
@@ -200,8 +203,11 @@ class _Board:
         self._rows.stop()
 
     def show(self, spec: RunSpec, told: Progress | ResultRow | Failure) -> None:
+        identity = spec.identity()
         if isinstance(told, Progress):
-            self._trained.add(spec.identity())
+            if told.elsewhere and identity not in self._elsewhere:
+                self._console.print(Text(f"{default_name(spec)}: another process trains it"), soft_wrap=True)
+            (self._elsewhere if told.elsewhere else self._trained).add(identity)
             self._rows.draw(spec, told)
             return
         if isinstance(told, Failure):
@@ -209,13 +215,13 @@ class _Board:
             self._rows.end(spec, self._count - self._rows.done - 1, self._summary())
             self._console.print(Text(f"{default_name(spec)} failed: {told.error}", style="red"), soft_wrap=True)
             return
-        self._ended[spec.identity()] = told
+        self._ended[identity] = told
         accuracy = told.accuracy
         if accuracy is not None and (self._best is None or accuracy > self._best[0]):
             self._best = (accuracy, spec)
         self._rows.end(spec, self._count - self._rows.done - 1, self._summary())
         if not self._console.is_terminal:
-            reused = "" if spec.identity() in self._trained else "  (was there)"
+            reused = "" if identity in self._trained | self._elsewhere else "  (was there)"
             line = f"{self._rows.done}/{self._count}  {default_name(spec)}  {_outcome(told)}{reused}"
             self._console.print(Text(line), soft_wrap=True)
 

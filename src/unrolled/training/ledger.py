@@ -6,14 +6,13 @@ import contextlib
 import io
 import json
 import os
-import shutil
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, final
 
-from unrolled.errors import RecordError, SpecError
+from unrolled.errors import HeldError, RecordError, SpecError, StorageError
 from unrolled.record import (
     FORMAT,
     METRICS,
@@ -33,7 +32,7 @@ from unrolled.record import (
 from unrolled.spec import RunSpec, dump_yaml
 from unrolled.training.checkpoint import Checkpoint
 
-__all__ = ["DiskLedger", "Ledger", "NoLedger", "open_ledger", "require_name"]
+__all__ = ["DiskLedger", "Ledger", "NoLedger", "is_held", "open_ledger", "require_name"]
 
 
 class Ledger(ABC):
@@ -92,16 +91,16 @@ class DiskLedger(Ledger):
         path: the run's directory; it has its ``spec.yaml``.
         identity: of the spec.
         given_model: whether the network was given to `train`, and so is not of the spec.
+        hold: what holds the directory (`_held`); the ledger lets go of it when it is closed.
 
     Attributes:
         resumed: the checkpoint to go on from, where there is one.
     """
 
-    def __init__(self, path: Path, identity: str, given_model: bool) -> None:
+    def __init__(self, path: Path, identity: str, given_model: bool, hold: contextlib.ExitStack) -> None:
         self.path = path
         self._head = {"format": FORMAT, "identity": identity, "given_model": given_model}
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(_held(path))
+        with hold as stack:
             with storing(path):
                 for leftover in path.glob(".*.tmp"):
                     leftover.unlink()
@@ -208,7 +207,7 @@ def _held(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RecordError(f"run {path.name!r} is being trained by another process") from None
+            raise HeldError(f"run {path.name!r} is being trained by another process") from None
         except OSError:  # a file system without locks
             pass
         yield
@@ -242,17 +241,55 @@ def open_ledger(path: Path, spec: RunSpec, *, resume: bool, given_model: bool) -
         RecordError: the name is taken, or by another spec, or by something that is no run, or the run is damaged.
         StorageError: nothing can be written there.
     """
+    there = _there(path, spec, resume)
+    if there is not None and there.result is not None:
+        return there
+    with contextlib.ExitStack() as hold:
+        is_new = _make(path)
+        try:
+            hold.enter_context(_held(path))
+            there = _there(path, spec, resume)  # for another process may just have begun or ended it
+            if there is None:
+                write_whole(path / SPEC, dump_yaml(spec))
+        except StorageError:
+            if is_new:
+                with contextlib.suppress(OSError):
+                    path.rmdir()
+            raise
+        if there is not None and there.result is not None:
+            return there
+        return DiskLedger(path, spec.identity(), given_model, hold.pop_all())
+
+
+def _there(path: Path, spec: RunSpec, resume: bool) -> Run | None:
+    """The run in ``path``, where there is one, if it may be gone on with."""
     if not _holds_a_run(path):
-        _begin(path, spec)
-    else:
-        run = open_run(path)
-        if not resume:
-            raise RecordError(f"run {path.name!r} is there already: resume it (--resume) or give another name")
-        if run.spec.identity() != spec.identity():
-            raise RecordError(f"run {path.name!r} was made with another spec: {_differences(run.spec, spec)}")
-        if run.result is not None:
-            return run
-    return DiskLedger(path, spec.identity(), given_model)
+        return None
+    run = open_run(path)
+    if not resume:
+        raise RecordError(f"run {path.name!r} is there already: resume it (--resume) or give another name")
+    if run.spec.identity() != spec.identity():
+        raise RecordError(f"run {path.name!r} was made with another spec: {_differences(run.spec, spec)}")
+    return run
+
+
+def _make(path: Path) -> bool:
+    """Make the directory; whether it was not there."""
+    with storing(path):
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            return False
+    return True
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process trains the run in ``path`` at this moment, as far as the file system can tell."""
+    try:
+        with _held(path):
+            return False
+    except HeldError:
+        return True
 
 
 def _holds_a_run(path: Path) -> bool:
@@ -268,18 +305,6 @@ def _holds_a_run(path: Path) -> bool:
 
 def _is_leftover(entry: Path) -> bool:
     return entry.name.startswith(".") and entry.name.endswith(".tmp")
-
-
-def _begin(path: Path, spec: RunSpec) -> None:
-    is_new = not path.is_dir()
-    with storing(path):
-        path.mkdir(parents=True, exist_ok=True)
-    try:
-        write_whole(path / SPEC, dump_yaml(spec))
-    except BaseException:
-        if is_new:
-            shutil.rmtree(path, ignore_errors=True)
-        raise
 
 
 def _differences(there: RunSpec, asked: RunSpec) -> str:

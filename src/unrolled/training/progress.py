@@ -39,6 +39,7 @@ class Progress:
         stopped: why training ended, on the last value: steps, diverged, or the name of the rule.
         run: the finished run, on the last value, where it was written.
         model: the trained network, on the last value.
+        elsewhere: whether a process trains it that is none of ours; then it is read from the record.
     """
 
     step: int
@@ -61,6 +62,7 @@ class Progress:
     stopped: str | None = None
     run: Run | None = None
     model: nn.Module | None = None
+    elsewhere: bool = False
 
     @classmethod
     def of(cls, run: Run) -> Progress:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from unrolled.catalogue import ResultRow, ResultsFile
 from unrolled.spec import RunSpec
+from unrolled.training.engines import Engine
+from unrolled.training.many import Failure, resolve_all, run_all
 from unrolled.training.progress import Progress
-from unrolled.training.workers import Failure, resolve_all, run_all
 
 __all__ = ["sweep"]
 
@@ -22,6 +23,7 @@ def sweep(
     workers: int = 2,
     threads: int = 1,
     retry: bool = True,
+    engine: Engine | None = None,
 ) -> Generator[tuple[RunSpec, Progress | ResultRow | Failure], None, None]:
     """As `run_all`, with a row for each run that has come to its end, wherever it was made.
 
@@ -33,6 +35,7 @@ def sweep(
         workers: processes.
         threads: of each.
         retry: try again what failed earlier; if not, that counts as failed still.
+        engine: where to train; None: on this machine, by so many workers of so many threads.
 
     Raises:
         RecordError: the file of results is damaged or something else.
@@ -47,9 +50,8 @@ def sweep(
                 left.append(spec)
             else:
                 yield spec, row
-        news = stack.enter_context(
-            contextlib.closing(run_all(left, runs=runs, workers=workers, threads=threads, retry=retry))
-        )
+        news = run_all(left, runs=runs, workers=workers, threads=threads, retry=retry, engine=engine)
+        stack.callback(news.close)
         for spec, told in news:
             if isinstance(told, Progress | Failure):
                 yield spec, told

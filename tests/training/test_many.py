@@ -15,7 +15,8 @@ from unrolled.errors import UnrolledError, UserCodeError
 from unrolled.record import Run, list_runs
 from unrolled.spec import RunSpec
 from unrolled.training import Failure, Progress, default_workers, run_all, train
-from unrolled.training.workers import _train_one, run_name
+from unrolled.training.engines.engine import Ended, Order, carry_out
+from unrolled.training.many import run_name
 
 Tiny = Callable[..., RunSpec]
 Finish = Callable[..., Progress]
@@ -52,7 +53,8 @@ def test_each_run_is_made_once_and_a_death_takes_nobody_with_it(
     told = {specs.index(spec): end for spec, end in ends}
     death = told.pop(1)
     assert isinstance(death, Failure)
-    assert "died with exit code -9" in str(death.error)
+    assert "2 workers" in str(death.error)
+    assert "died, the last with exit code -9" in str(death.error)
     assert death.run is not None
     assert death.run.status == "unfinished"
     runs = {index: end for index, end in told.items() if isinstance(end, Run)}
@@ -72,25 +74,14 @@ def test_each_run_is_made_once_and_a_death_takes_nobody_with_it(
     }
 
 
-class Line:
-    """A worker's end of the line, without a worker."""
-
-    def __init__(self) -> None:
-        self.said: list[tuple[str, object]] = []
-
-    def send(self, message: tuple[str, object]) -> None:
-        self.said.append(message)
-
-    def poll(self) -> bool:
-        return False
-
-
 def test_any_error_in_a_run_becomes_one_of_ours(tiny: Tiny, tmp_path: Path) -> None:
     faulty = tmp_path / "faulty.py"
     faulty.write_text(CELL.format(module="math", act="raise LookupError('no luck')"))
-    line = Line()
-    kind, error = _train_one(line, tiny(cell=f"{faulty}:Cell"), "run", tmp_path / "runs")  # type: ignore[arg-type]
-    assert kind == "failed"
+    with pytest.raises(StopIteration) as end:
+        next(carry_out(Order(tiny(cell=f"{faulty}:Cell"), "run", tmp_path / "runs")))
+    ended = end.value.value
+    assert isinstance(ended, Ended)
+    error = ended.error
     assert isinstance(error, UnrolledError)
     assert "no luck" in str(error)
     pickle.loads(pickle.dumps(error))
