@@ -7,7 +7,7 @@
 #include "storage.h"
 
 /* Bumped whenever struct layer or a function below changes: the loader refuses another's library. */
-EXPORT int64_t unrolled_interface(void) { return 4; }
+EXPORT int64_t unrolled_interface(void) { return 5; }
 
 EXPORT int64_t unrolled_lanes(void) { return LANES; }
 
@@ -25,6 +25,12 @@ EXPORT int64_t unrolled_saved_floats(const struct layer *layer) {
 EXPORT int64_t unrolled_observed(int64_t kind) {
     const struct cell *cell = cell_of(kind);
     return cell ? observed_tensors(cell) : -1; /* this library does not know the cell */
+}
+
+/* Blocks of H numbers that `shown_gates` has for each row and step. */
+EXPORT int64_t unrolled_shown_gates(int64_t kind) {
+    const struct cell *cell = cell_of(kind);
+    return cell ? shown_gates(cell) : -1;
 }
 
 /* 0: done; 1: out of memory. */
