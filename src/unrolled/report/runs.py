@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unrolled.experiments import Curve, Figure, Table, Text
+from unrolled.experiments.instruments import along_figures
 from unrolled.experiments.readings import series
 from unrolled.record import Run
 from unrolled.report.origins import describe
@@ -45,7 +46,7 @@ def view_run(run: Run) -> RunView:
         evaluation=_evaluation(run),
         tables=text.tables,
         note=text.note,
-        figures=_curves([run]) + _gradient(run) + text.figures,
+        figures=_curves([run]) + _gradient(run) + along_figures(run.looks(), sources=[run.name]) + text.figures,
         samples=_samples(run) + text.samples,
         yaml=dump_yaml(run.spec),
         origin=origin_line(run),

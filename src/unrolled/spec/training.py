@@ -37,6 +37,8 @@ class TrainingSpec:
         evaluate_every: steps between evaluations on fresh or held-out data.
         checkpoint_every: steps between checkpoints to resume from.
         sample_every: text only: steps between samples (0: none).
+        look_every: sequences only: steps between looks of the gradient microscope, from the untrained network on
+            (0: none).
     """
 
     steps: int = 10_000
@@ -57,6 +59,7 @@ class TrainingSpec:
     evaluate_every: int = 250
     checkpoint_every: int = 500
     sample_every: int = 0
+    look_every: int = 0
 
     def __post_init__(self) -> None:
         require(self.steps >= 0, f"steps is {self.steps}: 0 or more")
@@ -68,4 +71,5 @@ class TrainingSpec:
         require(self.clip is None or 0 < self.clip < math.inf, f"clip is {self.clip}: a number above 0, or none")
         for name in ("patience", "evaluate_every", "checkpoint_every"):
             require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}: at least 1")
-        require(self.sample_every >= 0, f"sample_every is {self.sample_every}: 0 or more")
+        for name in ("sample_every", "look_every"):
+            require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}: 0 or more")
