@@ -4,6 +4,7 @@
 
 * ``spec.yaml``: the whole spec, written first; without it a directory is no run;
 * ``metrics.jsonl``: one JSON object a line, of ``kind`` "train" or "evaluation";
+* ``looks.jsonl``: what the gradient microscope saw on the way, one look a line, where it was asked to;
 * ``samples.jsonl``: text only, one sample a line; ``summaries.txt``: the same for people, a line each;
 * ``state.safetensors``: the last checkpoint, everything that is needed to go on bit for bit;
 * ``weights.safetensors``: the final weights, or the last good ones of a run that diverged; equal specs give equal
@@ -53,6 +54,7 @@ from unrolled.spec import (
 __all__ = [
     "FAILURE",
     "FORMAT",
+    "LOOKS",
     "Run",
     "find_run",
     "list_runs",
@@ -72,6 +74,7 @@ FORMAT = 1
 
 SPEC, METRICS, SAMPLES, SUMMARIES = "spec.yaml", "metrics.jsonl", "samples.jsonl", "summaries.txt"
 STATE, WEIGHTS, RESULT = "state.safetensors", "weights.safetensors", "result.json"
+LOOKS = "looks.jsonl"
 FAILURE = "failure.json"
 
 MODEL_PREFIX = "model."
@@ -248,6 +251,14 @@ class Run:
             RecordError: the file is damaged.
         """
         return _read_lines(self.path / SAMPLES)
+
+    def looks(self) -> list[dict[str, Any]]:
+        """What the gradient microscope saw on the way, in order.
+
+        Raises:
+            RecordError: the file is damaged.
+        """
+        return _read_lines(self.path / LOOKS)
 
     def weights(self) -> dict[str, Tensor]:
         """The network's tensors by their names: the final ones, or the last checkpoint's of an unfinished run.

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from unrolled.analysis.gates import gate_trace
 from unrolled.analysis.gradients import (
+    StateGradients,
     layer_gradients,
     model_gradients,
     scale_recurrent_weights,
@@ -327,6 +328,53 @@ def test_chunks_change_nothing(kind: str) -> None:
         for name, shares in one.gates.items():
             assert other.gates[name].mean == pytest.approx(shares.mean, rel=1e-10)
             assert (other.gates[name].low, other.gates[name].high) == (shares.low, shares.high)
+
+
+@pytest.mark.parametrize("lengths", [None, [2, 0, 4]])
+@pytest.mark.parametrize("chunk", [3, 128])
+@pytest.mark.parametrize("name", CELL_LAYERS)
+def test_the_kernel_shows_what_the_equation_does(name: str, chunk: int, lengths: list[int] | None) -> None:
+    exact = stack(name, bidirectional=True)
+    layer = CELL_LAYERS[name](I, H, num_layers=2, bidirectional=True)
+    layer.load_state_dict(exact.state_dict())
+    x = torch.randn(T, 3, I, generator=torch.Generator().manual_seed(2))
+    start = tuple(torch.randn(4, 3, H, generator=torch.Generator().manual_seed(9)) for _ in layer.state_names)
+
+    def look(layer: torch.nn.Module, dtype: torch.dtype) -> StateGradients:
+        hx = tuple(field.to(dtype) for field in start)
+
+        def loss(layer: torch.nn.Module) -> Tensor:
+            return layer(x.to(dtype), hx if len(hx) > 1 else hx[0], lengths=lengths)[0].square().sum().sin()
+
+        return model_gradients(layer, loss, keep=True, chunk=chunk)[""]
+
+    for fast, slow in zip(look(layer, torch.float32).layers, look(exact, torch.float64).layers, strict=True):
+        assert list(fast.gates) == list(slow.gates)
+        for gate, shares in slow.gates.items():
+            assert fast.gates[gate].mean == pytest.approx(shares.mean, abs=1e-5)
+            assert fast.gates[gate].low == pytest.approx(shares.low)
+        for field, curve in slow.norms.items():
+            assert fast.norms[field] == pytest.approx(curve, rel=1e-4, abs=1e-5)
+        for weight, part in slow.contributions.items():
+            got = fast.contributions[weight]
+            assert torch.allclose(got.values.double(), part.values, rtol=1e-4, atol=1e-5 * part.total)
+            assert got.norms == pytest.approx(part.norms, rel=1e-4, abs=1e-5 * part.total)
+            assert got.total == pytest.approx(part.total, rel=1e-4)
+
+
+def test_an_output_that_is_written_into_changes_nothing() -> None:
+    layer, x = LSTM(I, H), sequences().float()
+    expected = model_gradients(layer, lambda m: (2 * m(x)[0]).sum())[""]
+    assert model_gradients(layer, lambda m: m(x)[0].mul_(2).sum())[""] == expected
+
+
+def test_a_small_gradient_is_a_number_in_float32_too() -> None:
+    model = untrained(RNN, 0.5)
+    inputs, targets = palindromes(81)
+    loss = lambda m: torch.nn.functional.cross_entropy(m(inputs), targets, reduction="sum")  # noqa: E731
+    expected = state_gradients(model, inputs, targets).norms["hidden"][0]
+    assert 1e-30 < expected < 1e-20  # its square is none
+    assert model_gradients(model, loss)["layer"].norms["hidden"][0] == pytest.approx(expected, rel=1e-3)
 
 
 class Anybody(torch.nn.Module):

@@ -74,3 +74,14 @@ def test_a_run_begins_with_the_weights_that_training_drew(cli: Any, quick: tuple
 )
 def test_a_mistake_costs_one_line(cli: Any, words: str, expected: str) -> None:
     assert expected in cli(*words.split()).mistake
+
+
+def test_what_was_seen_along_training_is_drawn(cli: Any, quick: tuple[str, ...]) -> None:
+    assert cli("train", "palindromes", "--name", "seen", "--cell", "lstm", "--look-every", "1", *quick).code == 0
+    found = json.loads(cli("gradients", "seen", "--json").out)["along_training"]
+    assert [look["step"] for look in found["seen"]] == [0, 1, 2, 3]
+    for command in (("gradients", "seen"), ("report", "runs/seen")):
+        assert cli(*command, "--out", "page.html").code == 0
+        page = Path("page.html").read_text(encoding="utf-8")
+        assert "Along training: how much of the loss reaches h_t" in page
+        assert "Along training: how much of the loss reaches c_t" in page

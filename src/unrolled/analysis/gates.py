@@ -51,11 +51,15 @@ def batch_shares(values: Tensor, is_gate: bool, rows: Tensor | None = None) -> T
         is_gate: between 0 and 1; everything else is taken as between -1 and 1.
         rows: [T,B,1], which steps are a row's own; all by default.
     """
-    each = (values, (values < (SHUT if is_gate else -OPEN)).to(values.dtype), (values > OPEN).to(values.dtype))
-    if rows is None:
-        return torch.stack([one.mean((1, 2)) for one in each], 1)
-    count = (rows.sum((1, 2)) * values.shape[2]).clamp(min=1)
-    return torch.stack([one.masked_fill(~rows, 0).sum((1, 2)) / count for one in each], 1)
+    room = torch.empty_like(values)
+
+    def mean(each: Tensor) -> Tensor:
+        if rows is None:
+            return each.mean((1, 2))
+        return each.masked_fill(~rows, 0).sum((1, 2)) / (rows.sum((1, 2)) * each.shape[2]).clamp(min=1)
+
+    low = mean(torch.lt(values, SHUT if is_gate else -OPEN, out=room))
+    return torch.stack([mean(values), low, mean(torch.gt(values, OPEN, out=room))], 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,7 +37,8 @@ def gradients(
     """Show how much of the loss at the last step reaches each state, weight and step.
 
     Args:
-        names: runs by name or folder, each looked at as it began and as it is (default: an untrained network).
+        names: runs by name or folder, each looked at as it began and as it is (default: an untrained network);
+            what was seen along training (`unrolled train … --look-every 100`) is drawn beside it.
         options: of the untrained network.
         length: T, digits that are read (default: the run's own, or 100).
         batch: sequences averaged over.
@@ -62,11 +63,12 @@ def gradients(
         seen,
         exponents,
         diagram,
+        along={each.run.name: each.run.looks() for each in looked if each.run},
         settings=f"{batch} sequences of T = {len(looked[0].inputs)}, seed {seed}; float64",
         sources=list(dict.fromkeys(each.run.name for each in looked if each.run)),
     )
     if as_json:
-        print(json.dumps(_mapping(seen, exponents, diagram), indent=1, allow_nan=False))
+        print(json.dumps(_mapping(looked, seen, exponents, diagram), indent=1, allow_nan=False))
     else:
         print_tables(findings, console)
     if out is not None:
@@ -159,7 +161,10 @@ def write_page(out: Path, title: str, question: str, findings: Any, looked: list
 
 
 def _mapping(
-    seen: dict[str, StateGradients], exponents: dict[str, LyapunovExponents], phase: PhaseDiagram | None
+    looked: list[Looked],
+    seen: dict[str, StateGradients],
+    exponents: dict[str, LyapunovExponents],
+    phase: PhaseDiagram | None,
 ) -> dict[str, Any]:
     networks = {
         name: {
@@ -186,6 +191,9 @@ def _mapping(
         for name, each in seen.items()
     }
     found: dict[str, Any] = {"networks": networks}
+    along = {each.run.name: looks for each in looked if each.run and (looks := each.run.looks())}
+    if along:
+        found["along_training"] = along
     if phase is not None:
         found["phase"] = dataclasses.asdict(phase)
     return found

@@ -3,7 +3,8 @@
 Later editions of the course ask for |∂L/∂h_t| against t at T = 100 in an untrained RNN and LSTM. Student
 reports contradict each other because the answer depends on the scale of W_hh and on the forget bias, and
 because h alone misleads for an LSTM, whose gradient travels in c. So every field of the state has its curve,
-at three scales of W_hh and three forget biases, untrained and trained. The two closed-form gradients of the
+at three scales of W_hh and three forget biases, untrained and trained, and a map over both scale and bias says where
+gradients vanish, live and explode. The two closed-form gradients of the
 loss at the last step are held against autograd, and the forms printed in the two reports beside them.
 
 Command: ``unrolled reproduce gradients --budget quick``
@@ -12,7 +13,7 @@ Expected: the right forms agree with autograd to rounding, the printed ones do n
 vanishes at small scales of W_hh and does not at large ones, while every entry of W_hh is below 1 throughout;
 in an LSTM the forget gate decides, and f near 1 keeps.
 
-Time: under 1 minute on two cores; its runs are among those of ``palindromes``.
+Time: under a minute on two cores (quick), about two (full); its runs are among those of ``palindromes``.
 """
 
 from __future__ import annotations
@@ -24,9 +25,18 @@ from dataclasses import dataclass
 import torch
 
 from unrolled.analysis.closed_forms import ClosedForms, closed_forms
-from unrolled.analysis.gradients import StateGradients, scale_recurrent_weights, state_gradients
+from unrolled.analysis.gradients import (
+    PhaseDiagram,
+    StateGradients,
+    phase,
+    phase_diagram,
+    phase_points,
+    scale_recurrent_weights,
+    state_gradients,
+)
 from unrolled.data import Batch, DecimalPalindromes
 from unrolled.experiments.claim import Budget, Claim, Curve, Figure, Findings, Row, Table, Verdict
+from unrolled.experiments.instruments import phase_figure, phase_sentence
 from unrolled.experiments.palindromes import healthy_spec
 from unrolled.experiments.readings import cell_name, cell_tones, choose, named_cell
 from unrolled.nn import CharacterModel, RecurrentLayer, SequenceClassifier
@@ -42,6 +52,14 @@ CELLS = ("rnn", "lstm")
 TRAINED_LENGTH = 10
 SCALES = (0.5, 1.0, 2.0)
 FORGET_BIASES = (0.0, 1.0, 5.0)
+MAPPED = ("lstm", "rnn")
+MAP_HIDDEN = 64
+MAPS: dict[Budget, tuple[Sequence[float], Sequence[float], Sequence[float]]] = {
+    "quick": ((0.5, 1.0, 2.0, 4.0), (-2.0, 0.0, 1.0, 3.0, 5.0), (0.25, 1.0, 4.0)),
+    "full": (phase.SCALES, phase.FORGET_BIASES, phase.INPUT_SCALES),
+}
+"""Scales of W_hh, forget biases of the LSTM, scales of the RNN's W_ih."""
+
 AGREES = 1e-10
 FLOOR = 1e-60
 """Norms below it are drawn at it: on a logarithmic axis a zero has no place."""
@@ -61,18 +79,28 @@ def measure(runs: Sequence[Run], budget: Budget, cells: tuple[str, ...]) -> Find
     scaled = {(cell, scale): _Flow.of(_untrained(task, cell, scale=scale), batch) for cell in CELLS for scale in SCALES}
     biased = {bias: _Flow.of(_untrained(task, "lstm", forget_bias=bias), batch) for bias in FORGET_BIASES}
     forms = closed_forms(*_short())
+    maps = tuple(phase_map(cell, budget) for cell in MAPPED)
     return Findings(
         answer=_answer(forms, scaled, biased),
-        rows=(*_form_rows(forms), _entries_row(scaled), _forget_row(biased)),
+        rows=(*_form_rows(forms), _entries_row(scaled), _forget_row(biased), *map(_map_row, maps)),
         figures=(
             _scale_figure("rnn", "hidden", scaled),
             _scale_figure("lstm", "hidden", scaled),
             _scale_figure("lstm", "memory", scaled),
             _bias_figure(biased),
+            *map(phase_figure, maps),
             *_trained_figures(task, batch, runs, cells),
         ),
         tables=(_scale_table(scaled), _form_table(forms)),
     )
+
+
+def phase_map(cell: str, budget: Budget) -> PhaseDiagram:
+    """Where the gradient of an untrained network vanishes, lives and explodes, over the places that a budget has."""
+    scales, biases, inputs = MAPS[budget]
+    spec = ModelSpec(cell=cell, hidden=MAP_HIDDEN)
+    others = inputs if cell == "rnn" else biases
+    return phase_diagram(spec, phase_points(spec, steps=STEPS, scales=scales, others=others), steps=STEPS)
 
 
 @dataclass(frozen=True)
@@ -188,6 +216,17 @@ def _forget_row(biased: dict[float, _Flow]) -> Row:
         "; ".join(f"bias {bias:g}: {_power(ratio)}" for bias, ratio in zip(FORGET_BIASES, ratios, strict=True)),
         "differs" if keeps else "reproduced",
         "|∂L/∂c_1| over |∂L/∂c_T|; f near 1 keeps",
+    )
+
+
+def _map_row(phase: PhaseDiagram) -> Row:
+    count = {name: sum(point.phase == name for point in phase.points) for name in ("vanishes", "lives", "explodes")}
+    return Row(
+        f"{cell_name(phase.cell)}, T = {phase.steps}: the map over the scale of W_hh and the {phase.other}",
+        "",
+        ", ".join(f"{name} {number}" for name, number in count.items()),
+        "measured",
+        phase_sentence(phase),
     )
 
 
@@ -352,6 +391,15 @@ def _form_table(forms: ClosedForms) -> Table:
     )
 
 
+def shortened(budget: Budget) -> tuple[str, ...]:
+    """What the budget leaves out of the maps."""
+    places, whole = (
+        sum(len(scales) * len(others) for others in (biases, inputs))
+        for scales, biases, inputs in (MAPS[budget], MAPS["full"])
+    )
+    return () if places == whole else (f"{places} instead of {whole} networks on the maps",)
+
+
 CLAIM = Claim(
     name="gradients",
     title="Gradients through time",
@@ -361,7 +409,8 @@ CLAIM = Claim(
         "closed forms of ∂L/∂W_ph and ∂L/∂W_hh right?"
     ),
     expected="the corrected forms agree with autograd, the printed ones do not; scale and forget bias decide",
-    minutes={"quick": 0.2, "full": 1},
+    minutes={"quick": 0.3, "full": 2},
     specs=specs,
     measure=measure,
+    shortened=shortened,
 )

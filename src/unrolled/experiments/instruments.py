@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from unrolled.analysis.gradients import LayerGradients, LyapunovExponents, PhaseDiagram, StateGradients
 from unrolled.analysis.reach import Reach
 from unrolled.experiments.claim import Curve, Figure, Findings, Heat, Table
 
-__all__ = ["gradient_findings", "phase_figure", "phase_sentence", "reach_figure", "reach_findings"]
+__all__ = ["along_figures", "gradient_findings", "phase_figure", "phase_sentence", "reach_figure", "reach_findings"]
 
 FLOOR = 1e-60
 """Norms below it are drawn at it: on a logarithmic axis a zero has no place."""
@@ -26,6 +27,7 @@ def gradient_findings(
     exponents: Mapping[str, LyapunovExponents],
     phase: PhaseDiagram | None,
     *,
+    along: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     settings: str = "",
     sources: Sequence[str] = (),
 ) -> Findings:
@@ -35,6 +37,7 @@ def gradient_findings(
         seen: by what a network is called, "untrained" before "trained".
         exponents: the same networks' Lyapunov exponents.
         phase: the map, where it was drawn.
+        along: by name of a run, its looks along training.
         settings: how it was computed.
         sources: names of the runs looked at.
     """
@@ -56,6 +59,8 @@ def gradient_findings(
         )
         for field in fields
     ]
+    for run, looks in (along or {}).items():
+        figures.extend(along_figures(looks, sources=[run]))
     for name, each in seen.items():
         figures.append(_weights_figure(name, each, sources, settings))
         figures.append(_gates_figure(name, each, sources, settings))
@@ -67,6 +72,53 @@ def gradient_findings(
         figures=tuple(figure for figure in figures if figure.curves or figure.heat),
         tables=(_gradient_table(seen, exponents),),
     )
+
+
+def along_figures(looks: Sequence[Mapping[str, Any]], *, sources: Sequence[str] = ()) -> tuple[Figure, ...]:
+    """How much of the loss reaches the top layer's states, against optimiser steps: a figure a field.
+
+    Args:
+        looks: lines of a run's ``looks.jsonl``; none give no figure.
+        sources: name of the run.
+    """
+    tops = [_top(look) for look in looks]
+    figures = []
+    for field in tops[0]["norms"] if tops else ():
+        last = len(tops[0]["norms"][field])
+        letter = _letter(field)
+        curves = [
+            Curve(
+                f"{'the last step' if t == last else 'the first step' if t == 1 else 'half way'}, t = {t}",
+                *_positive([(look["step"], top["norms"][field][t - 1]) for look, top in zip(looks, tops, strict=True)]),
+                "line",
+                tone,
+            )
+            for tone, t in enumerate(dict.fromkeys((last, (last + 1) // 2, 1)))
+        ]
+        figures.append(
+            Figure(
+                title=f"Along training: how much of the loss reaches {letter}_t",
+                x_label="optimiser steps",
+                y_label=f"|∂L/∂{letter}_t|",
+                curves=tuple(curve for curve in curves if curve.x),
+                log_y=True,
+                caption="Top layer, forward; the loss is that of the last step.",
+                sources=tuple(sources),
+                settings=f"{looks[0]['sequences']} sequences of T = {last}, the same at every look; float64",
+            )
+        )
+    return tuple(figure for figure in figures if figure.curves)
+
+
+def _top(look: Mapping[str, Any]) -> Mapping[str, Any]:
+    top: Mapping[str, Any] = [layer for layer in look["layers"] if layer["direction"] == "forward"][-1]
+    return top
+
+
+def _positive(points: Sequence[tuple[int, float | None]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Points for a logarithmic axis: without those that are zero or no number."""
+    there = [(float(x), max(y, FLOOR)) for x, y in points if y]
+    return tuple(x for x, _ in there), tuple(y for _, y in there)
 
 
 def phase_figure(phase: PhaseDiagram) -> Figure:
@@ -179,9 +231,8 @@ def _place(name: str, layer: int, direction: str, each: StateGradients) -> str:
 
 
 def _curve(label: str, values: Sequence[float], tone: int) -> Curve:
-    """Values over t = 1..T on a logarithmic axis, without those that are zero."""
-    there = [(float(t), max(value, FLOOR)) for t, value in enumerate(values, 1) if value > 0]
-    return Curve(label, tuple(t for t, _ in there), tuple(value for _, value in there), "line", tone)
+    """Values over t = 1..T on a logarithmic axis."""
+    return Curve(label, *_positive(list(enumerate(values, 1))), "line", tone)
 
 
 def _weights_figure(name: str, each: StateGradients, sources: Sequence[str], settings: str) -> Figure:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from unrolled.kernels.reference.cell import Weights
 
-__all__ = ["Backward", "Forward", "Gradients", "Implementation", "Inputs", "Observe", "Result"]
+__all__ = ["Backward", "Dissect", "Forward", "Gradients", "Implementation", "Inputs", "Observe", "Result", "Steps"]
 
 
 class Inputs(NamedTuple):
@@ -54,6 +54,24 @@ class Gradients(NamedTuple):
     weights: Weights | tuple[Tensor | None, ...]
 
 
+class Steps(NamedTuple):
+    """What backward comes by, step by step, in place of the weights' gradients.
+
+    Zero past a row's end.
+
+    Attributes:
+        x: ∂L/∂x, None where it was not wanted or x is tokens.
+        state: ∂L/∂ the initial state.
+        gates: ∂L/∂pre-activations [T,B,G·H] by block of W_ih; the torch GRU has a block more, of W_hn h' + b_hn.
+        states: [1 or 2, T,B,H]: ∂L/∂h_t and, of a cell with a memory, ∂L/∂c_t: along every later path, c before h.
+    """
+
+    x: Tensor | None
+    state: tuple[Tensor | None, ...]
+    gates: Tensor
+    states: Tensor
+
+
 Forward = Callable[[Inputs], Result]
 
 Observe = Callable[[Inputs], tuple[Result, tuple[Tensor, ...]]]
@@ -61,6 +79,10 @@ Observe = Callable[[Inputs], tuple[Result, tuple[Tensor, ...]]]
 
 Backward = Callable[[Inputs, tuple[Tensor, ...], Tensor | None, tuple[Tensor | None, ...], bool], Gradients]
 """(inputs, saved, ∂L/∂output, ∂L/∂final state, whether ∂L/∂x is wanted) -> gradients; it changes none."""
+
+
+Dissect = Callable[[Inputs, tuple[Tensor, ...], Tensor | None, tuple[Tensor | None, ...], bool], Steps]
+"""A `Backward` of who wants to see its steps."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +94,7 @@ class Implementation:
         forward, backward: see their types.
         observe, observed: the forward pass of who wants to see all of it, and the names of what it shows beside the
             output, as in the cell's Step; None where it shows nothing.
+        dissect: the backward pass of who wants to see its steps, after `observe`; None where it shows none.
         reads_tokens: whether `Inputs` may be short: tokens for one-hot rows, None for zeros, anything in the padding.
     """
 
@@ -80,4 +103,5 @@ class Implementation:
     backward: Backward
     observe: Observe | None = None
     observed: tuple[str, ...] = ()
+    dissect: Dissect | None = None
     reads_tokens: bool = False

@@ -7,7 +7,9 @@ the faster ones (`vendor`), the house's loop elsewhere (`eager`).
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -15,10 +17,10 @@ from torch import Tensor
 
 from unrolled.errors import UnknownName
 from unrolled.kernels import autocast, autograd, eager, native, operators, reference, transforms, vendor
-from unrolled.kernels.implementation import Implementation, Inputs
+from unrolled.kernels.implementation import Implementation, Inputs, Steps
 from unrolled.kernels.reference import Cell, State, Weights
 
-__all__ = ["PathChoice", "Seen", "asked_path", "observe", "path", "pick", "unroll"]
+__all__ = ["Dissection", "PathChoice", "Seen", "asked_path", "dissect", "observe", "path", "pick", "unroll"]
 
 VARIABLE = "UNROLLED_KERNELS"
 
@@ -29,6 +31,15 @@ class Seen(NamedTuple):
     output: Tensor
     state: State
     values: dict[str, Tensor]
+
+
+class Dissection(NamedTuple):
+    """What `dissect` gives: as `Seen`, and the way back, from ∂L/∂output, ∂L/∂final state and whether x's is wanted."""
+
+    output: Tensor
+    state: State
+    values: dict[str, Tensor]
+    back: Callable[[Tensor | None, tuple[Tensor | None, ...], bool], Steps]
 
 
 class PathChoice(NamedTuple):
@@ -106,6 +117,33 @@ def observe(
     if implementation is None or implementation.observe is None:
         return None
     return Seen(*autograd.observe(cell, implementation, inputs))
+
+
+def dissect(
+    cell: Cell,
+    x: Tensor,
+    state: State,
+    weights: Weights,
+    *,
+    lengths: Tensor | None = None,
+    reverse: bool = False,
+) -> Dissection | None:
+    """Run `cell` as `observe` does, outside autograd, with a backward pass that shows each of its steps.
+
+    None where the path in use shows none. Arguments and errors as in `unroll`.
+    """
+    if autocast.is_on(x.device) or torch.compiler.is_compiling() or transforms.are_active():
+        return None
+    inputs = Inputs(x, tuple(state), weights, lengths, reverse, train=True)
+    implementation = pick(cell, inputs)
+    if implementation is None or implementation.observe is None or implementation.dissect is None:
+        return None
+    with torch.no_grad():
+        result, shown = implementation.observe(inputs)
+    values = {**dict(zip(implementation.observed, shown, strict=True)), "hidden": result.output}
+    names = dict.fromkeys((*cell.input_blocks, *reversed(cell.state_names)))
+    back = functools.partial(implementation.dissect, inputs, result.saved)
+    return Dissection(result.output, cell.state(*result.state), {name: values[name] for name in names}, back)
 
 
 def _inputs(

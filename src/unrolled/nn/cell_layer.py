@@ -15,7 +15,7 @@ from torch.nn.functional import one_hot
 
 from unrolled.errors import InputError
 from unrolled.kernels import recurrent, reference
-from unrolled.kernels.recurrent import Seen
+from unrolled.kernels.recurrent import Dissection, Seen
 from unrolled.kernels.reference import Cell, Unrolled, Weights
 from unrolled.nn.equation import Equation
 from unrolled.nn.initialisers import initialise_cell
@@ -161,6 +161,10 @@ class CellLayer(RecurrentLayer):
     def _observe(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> Seen | None:
         weights = self._weights(layer, direction)
         return recurrent.observe(self.cell, x, state, weights, lengths=lengths, reverse=direction == 1)
+
+    def _dissect(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> Dissection | None:
+        weights = self._weights(layer, direction)
+        return recurrent.dissect(self.cell, x, state, weights, lengths=lengths, reverse=direction == 1)
 
     def _trace(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> Unrolled:
         weights = self._weights(layer, direction)

@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.nn.utils.weight_norm import WeightNorm
 
 from unrolled.errors import InputError, ShapeError
-from unrolled.kernels.recurrent import Seen
+from unrolled.kernels.recurrent import Dissection, Seen
 from unrolled.kernels.reference.unroll import Unrolled, active
 from unrolled.nn.door import Entered, enter, leave, leave_state
 from unrolled.nn.equation import Equation
@@ -69,6 +69,10 @@ class RecurrentLayer(torch.nn.Module, ABC):
 
     def _observe(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> Seen | None:
         """The same with all its gates, from the kernel that runs it; None where it shows none, and `_trace` must."""
+        return None
+
+    def _dissect(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> Dissection | None:
+        """The same outside autograd, with a backward pass that shows its steps; None where the kernel shows none."""
         return None
 
     @abstractmethod

@@ -10,6 +10,7 @@ from typing import Any
 from unrolled.analysis.motion import Motion
 from unrolled.data import Choice
 from unrolled.experiments import Curve, Figure, Table, Text
+from unrolled.experiments.instruments import along_figures
 from unrolled.experiments.readings import series
 from unrolled.record import Run
 from unrolled.report.forecasts import view_forecasts
@@ -49,7 +50,11 @@ def view_run(run: Run) -> RunView:
         evaluation=_evaluation(run),
         tables=text.tables + forecasts.tables,
         note=text.note or forecasts.note,
-        figures=forecasts.figures + _curves([run]) + _gradient(run) + text.figures,
+        figures=forecasts.figures
+        + _curves([run])
+        + _gradient(run)
+        + along_figures(run.looks(), sources=[run.name])
+        + text.figures,
         motion=forecasts.motion,
         samples=_samples(run) + text.samples,
         yaml=dump_yaml(run.spec),

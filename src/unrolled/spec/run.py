@@ -42,6 +42,7 @@ class RunSpec:
                 self._check_forecasts()
             return
         model = self.on_graph
+        require(self.training.look_every == 0, "look_every is for sequences: a graph layer has no states over time")
         require(
             self.task.batching != "neighbours" or len(self.task.fan_outs) == model.layers,
             f"fanouts is {self.task.fanouts!r} but layers is {model.layers}: one number for each layer",

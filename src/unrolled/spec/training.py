@@ -39,6 +39,8 @@ class TrainingSpec:
         evaluate_every: steps between evaluations on fresh or held-out data.
         checkpoint_every: steps between checkpoints to resume from.
         sample_every: text only: steps between samples (0: none).
+        look_every: sequences only: steps between looks of the gradient microscope, from the untrained network on
+            (0: none).
     """
 
     steps: int = 10_000
@@ -60,6 +62,7 @@ class TrainingSpec:
     evaluate_every: int = 250
     checkpoint_every: int = 500
     sample_every: int = 0
+    look_every: int = 0
 
     def __post_init__(self) -> None:
         require(self.steps >= 0, f"steps is {self.steps}: 0 or more")
@@ -76,4 +79,5 @@ class TrainingSpec:
             self.curriculum is None or self.stop not in ("perfect", "report-a"),
             f"stop is {self.stop!r}, which looks at training batches, and a curriculum makes these easier: use solved",
         )
-        require(self.sample_every >= 0, f"sample_every is {self.sample_every}: 0 or more")
+        for name in ("sample_every", "look_every"):
+            require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}: 0 or more")

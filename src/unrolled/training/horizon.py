@@ -12,7 +12,7 @@ from unrolled.catalogue import ResultRow
 from unrolled.spec import RunSpec
 from unrolled.training.progress import Progress
 from unrolled.training.sweep import sweep
-from unrolled.training.workers import Failure
+from unrolled.training.many import Failure
 
 __all__ = ["find_horizon"]
 

@@ -21,6 +21,7 @@ from unrolled.training.best import Best
 from unrolled.training.checkpoint import Checkpoint, capture, restore
 from unrolled.training.ledger import Ledger
 from unrolled.training.lessons import build_lesson
+from unrolled.training.looks import look_at, require_looking
 from unrolled.training.meter import Meter
 from unrolled.training.optimisers import build_optimiser, clip_gradient, set_learning_rate
 from unrolled.training.processes import Processes
@@ -65,6 +66,7 @@ class Job:
         self, spec: RunSpec, task: Question, model: nn.Module, workplace: Workplace, processes: Processes
     ) -> None:
         require_sampling(spec, task, model)
+        require_looking(spec, model)
         self.lesson = build_lesson(spec, task, workplace.device, processes)
         self.spec = spec
         self.task = task
@@ -113,9 +115,10 @@ class Job:
         is_last = self.step == training.steps
         evaluates = is_last or self.step % training.evaluate_every == 0
         samples = is_last or (training.sample_every > 0 and self.step % training.sample_every == 0)
+        looks = training.look_every > 0 and (is_last or self.step % training.look_every == 0)
         keeps = is_last or self.step % training.checkpoint_every == 0
         notes = evaluates or self.step % LINE_EVERY == 0
-        if self.rule.every_batch or self.lesson.curriculum is not None or notes or samples or keeps:
+        if self.rule.every_batch or self.lesson.curriculum is not None or notes or samples or looks or keeps:
             self.read()
         if notes or self.stopped == training.stop:
             self._note(ledger)
@@ -125,6 +128,8 @@ class Job:
             self.stopped = "steps"
         if samples or self.stopped is not None or third(self.step, training.steps) is not None:
             self._sample(ledger)
+        if looks or (training.look_every > 0 and self.stopped is not None):
+            self._look_inside(ledger)
         if keeps or self.stopped is not None:
             self._keep(ledger)
 
@@ -190,6 +195,15 @@ class Job:
             if third(self.step, self.spec.training.steps) is not None or self.stopped is not None:
                 for sample in draw_third_samples(self.model, self.task, generator, self.step):
                     self._write_sample(ledger, sample)
+
+    def _look_inside(self, ledger: Ledger) -> None:
+        """A line of looks, by the first process."""
+        if self.stopped == "diverged":
+            return
+        if not all(bool(weight.isfinite().all()) for weight in self.weights):
+            self._diverge(self.step, "a weight is not finite")
+        elif self.processes.rank == 0:
+            ledger.look(look_at(self.model, self.task, self.spec.training.seed, self.step))
 
     def _write_sample(self, ledger: Ledger, sample: Sample) -> None:
         ledger.sample(vars(sample), readable(sample, self.spec.training.steps))

@@ -15,6 +15,7 @@ from typing import Any, final
 from unrolled.errors import HeldError, RecordError, SpecError, StorageError
 from unrolled.record import (
     FORMAT,
+    LOOKS,
     METRICS,
     RESULT,
     SAMPLES,
@@ -47,6 +48,10 @@ class Ledger(ABC):
         """Add a line to the samples, and to their summaries what people read of it."""
 
     @abstractmethod
+    def look(self, line: Mapping[str, Any]) -> None:
+        """Add a line to what the microscope saw."""
+
+    @abstractmethod
     def save(self, checkpoint: Checkpoint) -> None:
         """Make this moment the one to resume from."""
 
@@ -67,6 +72,9 @@ class NoLedger(Ledger):
         """Nothing."""
 
     def sample(self, line: Mapping[str, Any], readable: str) -> None:
+        """Nothing."""
+
+    def look(self, line: Mapping[str, Any]) -> None:
         """Nothing."""
 
     def save(self, checkpoint: Checkpoint) -> None:
@@ -108,6 +116,7 @@ class DiskLedger(Ledger):
             self._metrics = stack.enter_context(_Lines(path / METRICS, lengths.get(METRICS, 0)))
             self._samples = stack.enter_context(_Lines(path / SAMPLES, lengths.get(SAMPLES, 0)))
             self._summaries = stack.enter_context(_Lines(path / SUMMARIES, lengths.get(SUMMARIES, 0)))
+            self._looks = stack.enter_context(_Lines(path / LOOKS, lengths.get(LOOKS, 0)))
             self._stack = stack.pop_all()
 
     def _read_state(self) -> tuple[Checkpoint | None, dict[str, int]]:
@@ -134,12 +143,17 @@ class DiskLedger(Ledger):
         self._samples.append(json.dumps(line, allow_nan=False, ensure_ascii=False))
         self._summaries.append(readable)
 
+    def look(self, line: Mapping[str, Any]) -> None:
+        """Append to ``looks.jsonl``."""
+        self._looks.append(json.dumps(line, allow_nan=False))
+
     def save(self, checkpoint: Checkpoint) -> None:
         """Replace ``state.safetensors``, after what it counts on is safely on disk."""
         lengths = {
             METRICS: self._metrics.settled_length(),
             SAMPLES: self._samples.settled_length(),
             SUMMARIES: self._summaries.settled_length(),
+            LOOKS: self._looks.settled_length(),
         }
         content = {"run": self._head, "position": checkpoint.position, "lengths": lengths}
         write_whole(self.path / STATE, tensor_bytes(checkpoint.tensors, content))
@@ -149,6 +163,7 @@ class DiskLedger(Ledger):
         self._metrics.settled_length()
         self._samples.settled_length()
         self._summaries.settled_length()
+        self._looks.settled_length()
         write_whole(self.path / WEIGHTS, tensor_bytes(weights.weights))
         written = json.dumps({**self._head, **result}, indent=1, allow_nan=False, ensure_ascii=False)
         write_whole(self.path / RESULT, written + "\n")

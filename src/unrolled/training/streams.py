@@ -17,10 +17,10 @@ import torch
 
 __all__ = ["Purpose", "derived_seed", "stream"]
 
-Purpose = Literal["weights", "draws", "order", "evaluation", "samples", "dropout"]
+Purpose = Literal["weights", "draws", "order", "evaluation", "samples", "looks", "dropout"]
 """``weights``: the initial weights. ``draws``: training batches; of a state carried on, one stream a pass.
 ``order``: of a graph's nodes or clusters, one stream an epoch. ``evaluation``: fresh samples, one stream a step.
-``samples``: text sampled on the way, one stream a step.
+``samples``: text sampled on the way, one stream a step. ``looks``: what the microscope looks at, all through.
 ``dropout``: torch's global generators while training, one stream a process."""
 
 

@@ -70,3 +70,43 @@ def test_gradients_flow_into_what_is_shown(best: Library, cell: Cell, through: s
         got = torch.autograd.grad(loss, leaves, create_graph=create_graph, retain_graph=True)
         for mine, other in zip(got, expected, strict=True):
             torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "reverse"), [(None, False), ((6, 0, 3, 5, 1, 6, 2), False), ((6, 0, 3, 5, 1, 6, 2), True)]
+)
+@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+def test_shows_the_steps_of_backward(
+    library: Library, monkeypatch: pytest.MonkeyPatch, cell: Cell, lengths: tuple[int, ...] | None, reverse: bool
+) -> None:
+    monkeypatch.setenv("UNROLLED_KERNELS", f"native-{library.file.stem.rpartition('-')[2]}")
+    ends = None if lengths is None else torch.tensor(lengths)
+    x, state, weights = problem(cell, 37)
+    there = reference.unroll(cell, x, cell.state(*state), weights, lengths=ends, reverse=reverse)
+    given = torch.randn(there.output.shape), tuple(torch.randn(7, 37) for _ in state)
+    here = recurrent.dissect(cell, x, cell.state(*state), weights, lengths=ends, reverse=reverse)
+    assert here is not None
+    assert list(here.values) == list(there.steps[0])
+    steps = here.back(*given, True)
+    leaves = [x, *state, weights.b_ih, weights.W_ih]
+    expected = torch.autograd.grad([there.output, *there.state], leaves, [given[0], *given[1]], materialize_grads=True)
+    gates = steps.gates[..., : weights.W_ih.shape[0]]
+    got = [steps.x, *steps.state, gates.sum((0, 1)), gates.flatten(0, 1).T @ blank_padding(x, ends).flatten(0, 1)]
+    for mine, other in zip(got, expected, strict=True):
+        torch.testing.assert_close(mine, other, atol=2e-5, rtol=1e-4)
+    if ends is not None:
+        assert all(
+            not blank.any()
+            for blank in (
+                tensor[t, row]
+                for tensor in (steps.gates, *steps.states)
+                for row, end in enumerate(lengths or ())
+                for t in range(end, 6)
+            )
+        )
+
+
+def test_a_path_that_shows_no_steps_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, state, weights = problem(reference.LSTM, 8)
+    monkeypatch.setenv("UNROLLED_KERNELS", "torch")
+    assert recurrent.dissect(reference.LSTM, x, reference.LSTM.state(*state), weights) is None

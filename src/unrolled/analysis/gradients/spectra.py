@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from unrolled.errors import InputError
 from unrolled.nn import CellLayer, RecurrentLayer
 
-__all__ = ["Spectrum", "scale_recurrent_weights", "spectra"]
+__all__ = ["Spectrum", "recurrent_blocks", "scale_recurrent_weights", "size_of", "spectra"]
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,21 @@ class Spectrum:
 
 def spectra(layer: RecurrentLayer, index: int = 0, direction: int = 0) -> dict[str, Spectrum]:
     """The sizes of the blocks of one layer's recurrent weights; empty for a user's own cell."""
+    return {name: size_of(block) for name, block in recurrent_blocks(layer, index, direction).items()}
+
+
+def recurrent_blocks(layer: RecurrentLayer, index: int = 0, direction: int = 0) -> dict[str, Tensor]:
+    """The square blocks of one layer's W_hh by name, copied; empty for a user's own cell."""
     if not isinstance(layer, CellLayer):
         return {}
-    W_hh = layer.all_weights[index * (2 if layer.bidirectional else 1) + direction][1].detach().double()
-    blocks = torch.split(W_hh, layer.hidden_size)
-    return {
-        name: Spectrum(torch.linalg.eigvals(block).abs().max().item(), torch.linalg.matrix_norm(block, 2).item())
-        for name, block in zip(layer.cell.recurrent_blocks, blocks, strict=True)
-    }
+    W_hh = layer.all_weights[index * (2 if layer.bidirectional else 1) + direction][1].detach().clone()
+    return dict(zip(layer.cell.recurrent_blocks, torch.split(W_hh, layer.hidden_size), strict=True))
+
+
+def size_of(block: Tensor) -> Spectrum:
+    """The size of one square block, in float64."""
+    block = block.double()
+    return Spectrum(torch.linalg.eigvals(block).abs().max().item(), torch.linalg.matrix_norm(block, 2).item())
 
 
 def scale_recurrent_weights(

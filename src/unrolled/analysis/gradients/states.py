@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from unrolled.analysis.gradients.spectra import spectra
+from unrolled.analysis.gradients.spectra import recurrent_blocks
 from unrolled.analysis.gradients.values import LayerGradients, StateGradients
 from unrolled.analysis.gradients.walk import Walk, watched
 from unrolled.errors import InputError
@@ -196,7 +196,7 @@ def _values(layer: RecurrentLayer, walks: dict[tuple[int, int], Walk], loss: flo
                 layer=index,
                 direction="reverse" if direction else "forward",
                 norms={name: tuple(norms.tolist()) for name, norms in walk.norms.items()},
-                spectra=spectra(layer, index, direction),
+                blocks=recurrent_blocks(layer, index, direction),
                 contributions=walk.contributions(),
                 gates=walk.gates(),
             )

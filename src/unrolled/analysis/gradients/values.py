@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from torch import Tensor
 
 from unrolled.analysis.gates import Shares
-from unrolled.analysis.gradients.spectra import Spectrum
+from unrolled.analysis.gradients.spectra import Spectrum, size_of
 
 __all__ = ["Contribution", "LayerGradients", "StateGradients"]
 
@@ -49,8 +50,8 @@ class LayerGradients:
         layer: 0 is the layer that reads the input.
         direction: "forward", or "reverse" for the second direction, whose recurrence runs from T to 1.
         norms: from the state's fields ("hidden", "memory") to ‖∂L/∂s_t‖ for t = 1..T.
-        spectra: from the blocks of W_hh to their sizes ("hidden" for a vanilla RNN, the gates for the
-            others); empty for a user's own cell.
+        blocks: from the names of the square blocks of W_hh ("hidden" for a vanilla RNN, the gates for the others) to
+            the blocks as they were; empty for a user's own cell.
         contributions: from each weight's name in the layer to its gradient by step.
         gates: how far each gate, candidate and state was open or saturated, by step.
     """
@@ -58,9 +59,14 @@ class LayerGradients:
     layer: int
     direction: Literal["forward", "reverse"]
     norms: Mapping[str, tuple[float, ...]]
-    spectra: Mapping[str, Spectrum]
+    blocks: Mapping[str, Tensor] = field(compare=False, repr=False)
     contributions: Mapping[str, Contribution]
     gates: Mapping[str, Shares]
+
+    @cached_property
+    def spectra(self) -> Mapping[str, Spectrum]:
+        """The sizes of W_hh's blocks, computed when first read: eigenvalues cost as much as many steps."""
+        return {name: size_of(block) for name, block in self.blocks.items()}
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """One layer in one direction, backwards through time, some steps at a time: where the microscope looks.
 
 A layer under `watched` runs forward on its fast kernels and keeps its state at every `chunk`-th step only. Backward
-goes from the last chunk to the first: each is run again from its kept state with the layer's `Equation`, every step
-on weights of its own, and differentiated by autograd. What comes out is exact: a weight's gradient is the sum of what
-its T copies got, and that sum is what the layer hands on.
+goes from the last chunk to the first: each but the last to run is run again from its kept state. Where the kernel shows
+the steps of its backward pass (`dissect`: float32 on the native kernels), it does so, and `products.py` makes each
+step's part of a weight's gradient of them. Elsewhere (float64, a user's own cell) the layer's `Equation` is run, every
+step on weights of its own, and differentiated by autograd. Both are exact: a weight's gradient is the sum over the
+steps, and that sum is what the layer hands on.
 
-Memory: the layer's inputs and outputs [T,B,·] and the graph of one chunk, however long the sequence is.
+Memory: the layer's inputs and outputs [T,B,·] and what one chunk takes, however long the sequence is.
 """
 
 from __future__ import annotations
@@ -19,10 +21,12 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from unrolled.analysis.gates import Shares, batch_shares
+from unrolled.analysis.gradients.products import parts, products
 from unrolled.analysis.gradients.values import Contribution
 from unrolled.errors import InputError
+from unrolled.kernels.recurrent import Dissection
 from unrolled.kernels.reference.unroll import active, loop
-from unrolled.nn import Equation, RecurrentLayer
+from unrolled.nn import CellLayer, Equation, RecurrentLayer
 
 __all__ = ["Walk", "watched"]
 
@@ -88,10 +92,12 @@ class Walk:
         self.names = layer.state_names
         self.norms: dict[str, Tensor] = {}
         self.steps = self.batch = 0
-        self._unroll, self._index, self._direction = unroll, index, direction
+        self._layer, self._unroll, self._index, self._direction = layer, unroll, index, direction
         self._lengths, self._chunk = lengths, chunk
         self._asked, self._keep = contributions, keep
         self._kept: list[tuple[int, int, tuple[Tensor, ...]]] = []
+        self._last: Dissection | None = None  # of the chunk that runs last, which is the first to be gone back through
+        self._written = 0  # the version of the output that it gave
         # Room for all steps is taken at once: small pieces kept between large ones would tie up the heap.
         self._parts: dict[str, Tensor] = {}
         self._values: dict[str, Tensor] = {}
@@ -118,14 +124,18 @@ class Walk:
         self.steps, self.batch = x.shape[:2]
         edges = [(first, min(first + self._chunk, self.steps)) for first in range(0, self.steps, self._chunk)]
         outputs: dict[int, Tensor] = {}
-        for first, last in reversed(edges) if self._direction else edges:
+        for place, (first, last) in enumerate(reversed(edges) if self._direction else edges):
             self._kept.append((first, last, state))
-            named = self.equation.named_state(state)
-            outputs[first], named = self._unroll(
-                self._index, self._direction, x[first:last], named, self._local(first, last)
-            )
+            seen = self._dissected(first, last, x, state) if place == len(edges) - 1 else None
+            if seen is None:
+                given = (self.equation.named_state(state), self._local(first, last))
+                outputs[first], named = self._unroll(self._index, self._direction, x[first:last], *given)
+            else:
+                self._last, outputs[first], named = seen, seen.output, seen.state
             state = tuple(named)
-        return torch.cat([outputs[first] for first, _ in edges]), *(field.clone() for field in state)
+        output = torch.cat([outputs[first] for first, _ in edges]) if len(edges) > 1 else outputs[0].detach()
+        self._written = output._version
+        return output, *(field.clone() for field in state)
 
     def backward(
         self,
@@ -140,10 +150,10 @@ class Walk:
         for name, weight in weights.items():
             self._totals[name] = torch.zeros_like(weight)
             if self._asked:
-                self._parts[name] = weight.new_zeros(self.steps)
+                self._parts[name] = weight.new_zeros(self.steps, dtype=torch.float64)
             if self._keep:
                 self._values[name] = weight.new_zeros(self.steps, *weight.shape)
-        self.norms = {name: grad_state[0].new_zeros(self.steps) for name in self.names}
+        self.norms = {name: grad_state[0].new_zeros(self.steps, dtype=torch.float64) for name in self.names}
         for first, last, state in reversed(self._kept):
             part = None if grad_output is None else grad_output[first:last]
             grad_state, to_x = self._back(first, last, x, state, weights, part, grad_state, want_x)
@@ -162,12 +172,64 @@ class Walk:
         grad_state: list[Tensor],
         want_x: bool,
     ) -> tuple[list[Tensor], Tensor | None]:
+        seen, self._last = self._last, None
+        if seen is None or seen.output._version != self._written:  # somebody wrote into the output
+            seen = self._dissected(first, last, x, state)
+        if seen is None:
+            return self._back_by_equation(first, last, x, state, weights, grad_output, grad_state, want_x)
+        steps = seen.back(grad_output, tuple(grad_state), want_x)
+        self._note_states(first, last, steps.states)
+        self._note_gates(first, last, seen.values)
+        assert isinstance(self._layer, CellLayer)
+        operands = {
+            **seen.values,
+            "x": self._coded(x[first:last], weights, state[0].dtype),
+        }
+        for name, start in zip(self.names, state, strict=True):
+            operands[f"{name} before"] = self._before(first, last, seen.values[name], start)
+        if "reset_gate" in operands:
+            operands["reset"] = operands["reset_gate"] * operands["hidden before"]
+        by_kind = {name.partition("_l")[0]: name for name in weights}
+        for product in products(self._layer.cell):
+            if product.weight not in by_kind:
+                continue
+            operand = operands[product.operand] if product.operand else None
+            for part in parts(product, steps.gates, operand, state[0].shape[1]):
+                self._note_weight(by_kind[product.weight], first + part.first, part.values, part.rows)
+        return [field for field in steps.state if field is not None], steps.x
+
+    def _dissected(self, first: int, last: int, x: Tensor, state: tuple[Tensor, ...]) -> Dissection | None:
+        named = self.equation.named_state(state)
+        return self._layer._dissect(self._index, self._direction, x[first:last], named, self._local(first, last))
+
+    def _before(self, first: int, last: int, after: Tensor, start: Tensor) -> Tensor:
+        """A field of the state before each step [n,B,H], from it after each step and at the chunk's start."""
+        if not self._direction:
+            return torch.cat([start[None], after[:-1]])
+        before = torch.cat([after[1:], start[None]])
+        lengths = self._local(first, last)
+        if lengths is not None:  # a row starts at its own end
+            rows = lengths.nonzero().squeeze(1)
+            before[lengths[rows] - 1, rows] = start[rows]
+        return before
+
+    def _coded(self, x: Tensor, weights: Mapping[str, Tensor], dtype: torch.dtype) -> Tensor:
+        """Tokens as rows of the identity; anything else as it is."""
+        return one_hot(x, next(iter(weights.values())).shape[1]).to(dtype) if x.dim() == 2 else x
+
+    def _back_by_equation(
+        self,
+        first: int,
+        last: int,
+        x: Tensor,
+        state: tuple[Tensor, ...],
+        weights: Mapping[str, Tensor],
+        grad_output: Tensor | None,
+        grad_state: list[Tensor],
+        want_x: bool,
+    ) -> tuple[list[Tensor], Tensor | None]:
         with torch.enable_grad():
-            x = x[first:last].detach()
-            if x.dim() == 2:
-                size = next(iter(weights.values())).shape[1]
-                x = one_hot(x, size).to(state[0].dtype)
-            x.requires_grad_(want_x)
+            x = self._coded(x[first:last].detach(), weights, state[0].dtype).requires_grad_(want_x)
             start = [field.detach().requires_grad_() for field in state]
             copies = [
                 {name: weight.detach().requires_grad_() for name, weight in weights.items()} for _ in range(first, last)
@@ -190,18 +252,22 @@ class Walk:
         if grad_output is not None:
             out, given = [unrolled.output, *out], [grad_output, *given]
         states = [named[name] for name in self.names for named in (reversed(born) if self._direction else born)]
-        parts = [copy[name] for name in weights for copy in copies]
-        wanted = [*states, *start, *parts, *([x] if want_x else [])]
+        pieces = [copy[name] for name in weights for copy in copies]
+        wanted = [*states, *start, *pieces, *([x] if want_x else [])]
         found = list(torch.autograd.grad(out, wanted, given, allow_unused=True, materialize_grads=True))
-        self._note_states(first, last, found[: len(states)])
+        rows = torch.stack(found[: len(states)])
+        self._note_states(first, last, rows.view(len(self.names), last - first, *rows.shape[1:]))
         del found[: len(states)]
         back, found = found[: len(start)], found[len(start) :]
-        self._note_weights(first, weights, found[: len(parts)])
-        self._note_gates(first, last, unrolled.steps)
+        for place, name in enumerate(weights):
+            self._note_weight(name, first, torch.stack(found[place * len(copies) : (place + 1) * len(copies)]))
+        steps = unrolled.steps
+        self._note_gates(first, last, {name: torch.stack([step[name].detach() for step in steps]) for name in steps[0]})
         return back, found[-1] if want_x else None
 
-    def _note_states(self, first: int, last: int, gradients: list[Tensor]) -> None:
-        rows = torch.stack(gradients).view(len(self.names), last - first, *gradients[0].shape).norm(dim=-1)
+    def _note_states(self, first: int, last: int, gradients: Tensor) -> None:
+        """∂L/∂s_t [fields,n,B,H]."""
+        rows = _norms(gradients)
         if self._lengths is None:
             means = rows.mean(-1)
         else:
@@ -210,26 +276,37 @@ class Walk:
         for name, mean in zip(self.names, means, strict=True):
             self.norms[name][first:last] = mean
 
-    def _note_weights(self, first: int, weights: Mapping[str, Tensor], gradients: list[Tensor]) -> None:
-        count = len(gradients) // max(len(weights), 1)
-        for place, name in enumerate(weights):
-            each = torch.stack(gradients[place * count : (place + 1) * count])
-            self._totals[name] += each.sum(0)
-            if self._asked:
-                self._parts[name][first : first + count] = each.flatten(1).norm(dim=1)
-            if self._keep:
-                self._values[name][first : first + count] = each
+    def _note_weight(self, name: str, first: int, each: Tensor, rows: slice = slice(None)) -> None:
+        """Rows of G_t for some steps [n, rows, ·]."""
+        steps = slice(first, first + each.shape[0])
+        self._totals[name][rows] += each.sum(0)
+        if self._asked:
+            self._parts[name][steps] = torch.hypot(self._parts[name][steps], _norms(each.flatten(1)))
+        if self._keep:
+            self._values[name][steps, rows] = each
 
-    def _note_gates(self, first: int, last: int, steps: tuple[Mapping[str, Tensor], ...]) -> None:
+    def _note_gates(self, first: int, last: int, values: Mapping[str, Tensor]) -> None:
         rows = None if self._lengths is None else active(self._lengths, self.steps)[first:last]
-        for name in steps[0]:
-            values = torch.stack([step[name].detach() for step in steps])
+        for name, value in values.items():
             if name not in self._gates:
-                self._gates[name] = values.new_zeros(self.steps, 3)
-            self._gates[name][first:last] = batch_shares(values, name.endswith("_gate"), rows)
+                self._gates[name] = value.new_zeros(self.steps, 3)
+            self._gates[name][first:last] = batch_shares(value, name.endswith("_gate"), rows)
 
     def _local(self, first: int, last: int) -> Tensor | None:
         return None if self._lengths is None else (self._lengths - first).clamp(0, last - first)
+
+
+def _norms(vectors: Tensor) -> Tensor:
+    """Euclidean norms along the last axis, in float64: also where float32 has no place for the squares."""
+    norms: Tensor = vectors.norm(dim=-1).double()
+    lost = ~((norms > _LEAST) & (norms < 1 / _LEAST))
+    if lost.any():
+        norms[lost] = vectors[lost].double().norm(dim=-1)
+    return norms
+
+
+_LEAST = 1e-15
+"""Above it, what a square loses in float32 is not seen in the norm."""
 
 
 class _Watched(torch.autograd.Function):

@@ -85,26 +85,43 @@ def summarise(sample: Sample, unit: Literal["steps", "hops"], kind: Literal["jac
     n, K, D = profiles.shape
     distance = torch.arange(D, dtype=torch.float64)
     total, weighted = profiles.sum(-1), profiles @ distance
-    mean_total = total.mean(1)
-    alive = mean_total > 0
-    each = torch.where(alive, weighted.mean(1) / mean_total.clamp(min=1e-300), 0.0)
-    # the quotient's deviation by probe: (weighted - each · total) / mean total
-    by_probe = (weighted - each[:, None] * total) / mean_total.clamp(min=1e-300)[:, None] + each[:, None]
+    by_probe = _quotients(weighted, total, sample.population_probes)
     influence = [_estimate(profiles[..., at], sample) for at in range(D)]
     outside = sample.outside.double()
-    everything = float(outside.sum() + mean_total.sum())
+    everything = float(outside.sum() + total.mean(1).sum())
     whole = sample.population_probes is not None and sample.population_probes == K
     return Reach(
         unit=unit,
         influence=tuple(influence),
         range_total=_estimate(weighted, sample),
         mean_distance=_estimate(by_probe, sample),
-        each=tuple(each.tolist()),
+        each=tuple(by_probe.mean(1).tolist()),
         outputs=sample.outputs,
         unreached=float(outside.sum()) / everything if everything else 0.0,
         exact=whole and sample.population in (None, n),
         kind=kind,
     )
+
+
+def _quotients(above: Tensor, below: Tensor, population: int | None) -> Tensor:
+    """Σ above / Σ below of each output, as values by probe whose mean it is and whose spread tells its error.
+
+    A quotient of estimates is biased by about 1/K, for all outputs alike, so that no number of them averages it away.
+    Quenouille's jackknife takes that out: with r_k the quotient without probe k and f = 1 - K/d the share of the
+    probes not drawn, r + f (K - 1) (r - mean r_k); exact once all are drawn.
+    """
+    K = above.shape[1]
+
+    def over(a: Tensor, b: Tensor) -> Tensor:
+        return torch.where(b > 0, a / b.clamp(min=1e-300), 0.0)
+
+    whole = over(above.sum(1), below.sum(1))[:, None]
+    if K == 1:
+        return whole
+    without = over(above.sum(1, keepdim=True) - above, below.sum(1, keepdim=True) - below)
+    middle = without.mean(1, keepdim=True)
+    left = 1.0 if population is None else 1 - K / population
+    return whole + (K - 1) * (left * (whole - middle) + (middle - without))
 
 
 def _estimate(values: Tensor, sample: Sample) -> Estimate:
@@ -118,5 +135,22 @@ def _estimate(values: Tensor, sample: Sample) -> Estimate:
     if n == 1 and sample.population is None:
         taken = 1.0  # of the one sequence that was given
     variance = (1 - taken) * between / n + taken * left * within / (n * K)
-    freedom = n - 1 if taken < 1 else n * (K - 1)
-    return Estimate(float(rows.mean()), math.sqrt(max(variance, 0.0)), freedom)
+    freedom = n - 1 if taken < 1 else _within_freedom(values)
+    deviations = rows - rows.mean() if taken < 1 else (values - rows[:, None]).flatten()
+    return Estimate(float(rows.mean()), math.sqrt(max(variance, 0.0)), freedom, _skew_of_mean(deviations))
+
+
+def _within_freedom(values: Tensor) -> int:
+    """Degrees of freedom of a sum of variances [n,K], of which some are larger than others (Satterthwaite 1946)."""
+    variances = values.var(1) if values.shape[1] > 1 else torch.zeros(1)
+    squares = float(variances.square().sum())
+    return max(1, int((values.shape[1] - 1) * float(variances.sum()) ** 2 / squares)) if squares > 0 else 0
+
+
+def _skew_of_mean(deviations: Tensor) -> float:
+    """The skewness of a mean of so many: the sample's (bias taken out) over √m."""
+    m, spread = len(deviations), float(deviations.square().mean().sqrt())
+    if m < 3 or spread == 0:
+        return 0.0
+    sample = float(deviations.pow(3).mean()) / spread**3
+    return sample * math.sqrt(m * (m - 1)) / (m - 2) / math.sqrt(m)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
 
-__all__ = ["Estimate", "Reach"]
+__all__ = ["Estimate", "Reach", "student"]
 
 
 @dataclass(frozen=True)
@@ -17,18 +19,70 @@ class Estimate:
         value: the number.
         error: its standard error.
         freedom: degrees of freedom of the error.
+        skew: third moment of the mean over the third power of its error, as the sample has it.
     """
 
     value: float
     error: float
     freedom: int = 0
+    skew: float = 0.0
 
-    def interval(self, confidence: float = 0.99) -> tuple[float, float]:
-        """Where the exact value lies, by Student's t (Cornish and Fisher's expansion of its quantile)."""
-        z = NormalDist().inv_cdf(0.5 + confidence / 2)
-        n = max(self.freedom, 1)
-        t = z + (z**3 + z) / (4 * n) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * n**2)
-        return self.value - t * self.error, self.value + t * self.error
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """Where the exact value lies: Student's interval, made longer to the side where large deviations are.
+
+        What is estimated is not negative, and large values are rarer than small ones: a sample that missed them has too
+        small a mean and too small an error together. So the upper end is at least that of an interval for the
+        logarithm, v exp(t e/v), and both ends at least those of Hall's transformation by the skewness (1992). With 8
+        draws or more this is 1.05 to 1.2 times Student's width. No interval knows of a value that never was drawn:
+        where one output feature in forty carries nearly everything, look at all of them.
+        """
+        t = student(0.5 + confidence / 2, max(self.freedom, 1))
+        down, up = max(t, self._skewed(t)) * self.error, max(t, -self._skewed(-t)) * self.error
+        if self.value <= 0 or up == 0:
+            return self.value - down, self.value + up
+        relative = t * self.error / self.value
+        logarithmic = self.value * math.exp(relative) if relative < 700 else math.inf
+        return max(self.value - down, 0.0), max(self.value + up, logarithmic)
+
+    def _skewed(self, t: float) -> float:
+        """The inverse of Hall's t + A t² + A² t³/3 + A/6, where A is a third of the skewness."""
+        A = self.skew / 3
+        if abs(A) < 1e-6:
+            return t
+        return (math.cbrt(1 + 3 * A * (t - A / 2)) - 1) / A
+
+
+@functools.cache
+def student(chance: float, freedom: int) -> float:
+    """The quantile of Student's t for a chance of at least one half.
+
+    By Abramowitz and Stegun's finite sums (26.7.3 and 26.7.4) over the angle θ = arctan(t/√n), halved until found; by
+    Cornish and Fisher's expansion (26.7.5) from 100 degrees of freedom on.
+    """
+    n = freedom
+    if n >= 100:
+        z = NormalDist().inv_cdf(chance)
+        return z + (z**3 + z) / (4 * n) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * n**2)
+    low, high = 0.0, math.pi / 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _within(middle, n) < 2 * chance - 1 else (low, middle)
+    return math.sqrt(n) * math.tan(low)
+
+
+def _within(angle: float, n: int) -> float:
+    """The chance that |t| is at most √n tan(angle)."""
+    cosine, term, total = math.cos(angle), 1.0, 0.0
+    if n % 2:
+        term = cosine
+        for k in range(1, n - 1, 2):
+            total += term
+            term *= cosine**2 * (k + 1) / (k + 2)
+        return 2 / math.pi * (angle + math.sin(angle) * total)
+    for k in range(0, n - 1, 2):
+        total += term
+        term *= cosine**2 * (k + 1) / (k + 2)
+    return math.sin(angle) * total
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from unrolled.kernels.implementation import Gradients, Implementation, Inputs, Result
+from unrolled.kernels.implementation import Gradients, Implementation, Inputs, Result, Steps
 from unrolled.kernels.native.library import KINDS, OBSERVED, Call, Library
 from unrolled.kernels.native.loader import NativeUnavailable, halves, load, load_half, variants
 from unrolled.kernels.reference.cell import Cell
@@ -125,8 +125,19 @@ def _implementation(name: str, library: Library) -> Implementation:
         )
         return Gradients(done.x, done.state, done.weights)
 
+    def dissect(
+        inputs: Inputs,
+        saved: tuple[Tensor, ...],
+        grad_output: Tensor | None,
+        grad_state: tuple[Tensor | None, ...],
+        want_x: bool,
+    ) -> Steps:
+        output, kept = saved
+        done = library.dissect(_call(name, inputs), output, kept, grad_output, grad_state, want_x=want_x)
+        return Steps(done.x, done.state, done.gates, done.states)
+
     variant = library.file.stem.rpartition("-")[2]
-    return Implementation(f"native {variant}", forward, backward, observe, OBSERVED[name], reads_tokens=True)
+    return Implementation(f"native {variant}", forward, backward, observe, OBSERVED[name], dissect, reads_tokens=True)
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """The native library as Python calls it: numbers in, numbers out, on data pointers, with the GIL released.
 
 A call is one layer in one direction. `Library.forward` gives the output, the final state and what it kept;
-`Library.backward` takes that and gives the gradients. Nothing here knows autograd.
+`Library.backward` takes that and gives the gradients, `Library.dissect` the same by step. Nothing here knows autograd.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from unrolled.kernels.native.memory import Memory
 
-__all__ = ["INTERFACE", "KINDS", "OBSERVED", "Call", "Forward", "Gradients", "Library"]
+__all__ = ["INTERFACE", "KINDS", "OBSERVED", "Call", "Dissected", "Forward", "Gradients", "Library"]
 
 INTERFACE = 5
 """The number of the structs in src/ that this folder mirrors; it grows when one of them changes."""
@@ -83,6 +83,15 @@ class Gradients(NamedTuple):
     weights: tuple[Tensor | None, ...]
 
 
+class Dissected(NamedTuple):
+    """∂L/∂x and ∂L/∂ the initial state as in `Gradients`, and what each step adds: see `implementation.Steps`."""
+
+    x: Tensor | None
+    state: tuple[Tensor | None, ...]
+    gates: Tensor
+    states: Tensor
+
+
 class _Layer(ctypes.Structure):
     """`struct layer` of src/layer.h, field by field."""
 
@@ -102,6 +111,7 @@ class _Layer(ctypes.Structure):
                 *("out", "h_n", "c_n", "saved", "observed"),
                 *("grad_out", "grad_h_n", "grad_c_n", "grad_x", "grad_h0", "grad_c0"),
                 *("grad_w_ih", "grad_w_hh", "grad_b_ih", "grad_b_hh", "grad_peephole"),
+                *("shown_gates", "shown_states"),
             )
         ),
     ]
@@ -134,6 +144,7 @@ class Library:
         self._forward = _function(library, "unrolled_forward", ctypes.c_void_p)
         self._backward = _function(library, "unrolled_backward", ctypes.c_void_p)
         self._memory = Memory(library)
+        self._shown_gates = _function(library, "unrolled_shown_gates", ctypes.c_int64)
         shown = _function(library, "unrolled_observed", ctypes.c_int64)
         self.knows = frozenset(name for name, names in OBSERVED.items() if shown(KINDS[name]) == len(names))
         self.dtype = {4: torch.float32, 2: torch.bfloat16}[_function(library, "unrolled_element_bytes")()]
@@ -184,6 +195,41 @@ class Library:
         want_state: bool = True,
     ) -> Gradients:
         """The gradients of every weight given to `forward`, and of x and the initial state where wanted."""
+        weights = tuple(None if w is None else w.new_empty(w.shape) for w in call.weights)
+        grad_x, grads = self._go_back(call, output, saved, grad_output, grad_state, want_x, want_state, weights, ())
+        return Gradients(grad_x, grads, weights)
+
+    def dissect(
+        self,
+        call: Call,
+        output: Tensor,
+        saved: Tensor,
+        grad_output: Tensor | None,
+        grad_state: tuple[Tensor | None, ...],
+        *,
+        want_x: bool,
+    ) -> Dissected:
+        """In place of the weights' gradients, what they are made of at each step."""
+        T, B, H = output.shape
+        gates = self._memory.tensor(T, B, self._shown_gates(KINDS[call.cell]) * H)
+        states = self._memory.tensor(len(call.state), T, B, H)
+        none = (None,) * len(call.weights)
+        grad_x, grads = self._go_back(call, output, saved, grad_output, grad_state, want_x, True, none, (gates, states))
+        return Dissected(grad_x, grads, gates, states)
+
+    def _go_back(
+        self,
+        call: Call,
+        output: Tensor,
+        saved: Tensor,
+        grad_output: Tensor | None,
+        grad_state: tuple[Tensor | None, ...],
+        want_x: bool,
+        want_state: bool,
+        grad_weights: tuple[Tensor | None, ...],
+        shown: tuple[Tensor, ...],
+    ) -> tuple[Tensor | None, tuple[Tensor | None, ...]]:
+        """Fill `grad_weights` and `shown`; ∂L/∂x and ∂L/∂ the initial state."""
         x, state, weights, lengths = _dense(call)
         layer = _describe(call, x, state, weights, lengths, output)
         layer.saved = saved.data_ptr()
@@ -199,12 +245,12 @@ class Library:
         grads = tuple(torch.empty(output.shape[1:]) if want_state else None for _ in state)
         layer.grad_h0 = _address(grads[0])
         layer.grad_c0 = _address(grads[1]) if len(grads) > 1 else None
-        grad_weights = tuple(None if w is None else torch.empty_like(w) for w in weights)
         layer.grad_w_ih, layer.grad_w_hh, layer.grad_b_ih, layer.grad_b_hh, layer.grad_peephole = map(
             _address, grad_weights
         )
+        layer.shown_gates, layer.shown_states = map(_address, shown or (None, None))
         _check(self._backward(ctypes.addressof(layer)))
-        return Gradients(grad_x, grads, grad_weights)
+        return grad_x, grads
 
 
 def _function(library: ctypes.CDLL, name: str, *arguments: type) -> ctypes._NamedFuncPointer:

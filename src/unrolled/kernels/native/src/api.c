@@ -27,6 +27,12 @@ EXPORT int64_t unrolled_observed(int64_t kind) {
     return cell ? observed_tensors(cell) : -1; /* this library does not know the cell */
 }
 
+/* Blocks of H numbers that `shown_gates` has for each row and step. */
+EXPORT int64_t unrolled_shown_gates(int64_t kind) {
+    const struct cell *cell = cell_of(kind);
+    return cell ? shown_gates(cell) : -1;
+}
+
 /* 0: done; 1: out of memory. */
 EXPORT int64_t unrolled_forward(const struct layer *layer) { return !forward(layer, cell_of(layer->kind)); }
 EXPORT int64_t unrolled_backward(const struct layer *layer) { return !backward(layer, cell_of(layer->kind)); }

@@ -17,6 +17,7 @@ struct backward_scratch {
     float *dh, *dstate;        /* [rows, PANEL] */
     float *carry, *c_initial;  /* [rows, padded] */
     float *dpeephole;          /* [3, padded] */
+    float *dmemory;            /* [rows, PANEL], where it is shown */
     const element **out, **a;  /* [rows] */
 };
 
@@ -49,6 +50,7 @@ static void lay_out(struct backward *b, struct arena *arena) {
             .carry = TAKE(arena, float, rows * shape->padded),
             .c_initial = TAKE(arena, float, rows * shape->padded),
             .dpeephole = TAKE(arena, float, 3 * shape->padded),
+            .dmemory = TAKE(arena, float, layer->shown_states && cell->has_memory ? rows * PANEL : 0),
             .out = TAKE(arena, const element *, rows),
             .a = TAKE(arena, const element *, rows),
         };
@@ -153,7 +155,48 @@ static void point_rows(const struct backward *b, ptrdiff_t w, ptrdiff_t step) {
     }
 }
 
+ptrdiff_t shown_gates(const struct cell *cell) {
+    return cell->gates + (cell->h_first + cell->h_slots > cell->x_first + cell->x_slots);
+}
+
+/* Which block of w_ih a slot belongs to; the GRU's m, which w_ih has no block for, stands behind them. */
+static ptrdiff_t block_of(const struct cell *cell, int slot) {
+    return slot < cell->x_first + cell->x_slots ? cell->x_gate[slot] : cell->gates;
+}
+
+/* `count` floats of each row of a step's tiles [rows, PANEL], to [T, B, width] from column `at` on. */
+static void show(const struct backward *b, ptrdiff_t w, ptrdiff_t step, float *to, const float *tiles, ptrdiff_t width, ptrdiff_t at,
+                 ptrdiff_t count) {
+    const struct slab *slab = &b->plan.slab[w];
+    for (ptrdiff_t r = 0; r < active(slab, step); ++r) {
+        ptrdiff_t row = slab->batch[r], time = time_of(b->layer, &b->plan, step, slab->batch[r]);
+        memcpy(to + (time * b->layer->batch + row) * width + at, tiles + r * PANEL, (size_t)count * sizeof(float));
+    }
+}
+
+/* ∂L/∂pre-activations of a step, from the panels' slots to rows of blocks. */
+static void show_gates(const struct backward *b, ptrdiff_t w, ptrdiff_t step) {
+    const struct cell *cell = b->cell;
+    const struct layer *layer = b->layer;
+    const struct slab *slab = &b->plan.slab[w];
+    ptrdiff_t hidden = b->shape.hidden, width = shown_gates(cell) * hidden;
+    for (ptrdiff_t p = 0; p < b->shape.panels; ++p) {
+        const element *from = b->dgates + (p * b->plan.storage_rows + slab->first + slab->offset[step]) * PANEL;
+        ptrdiff_t unit = p * b->shape.panel_units;
+        for (ptrdiff_t r = 0; r < active(slab, step); ++r, from += PANEL) {
+            ptrdiff_t row = slab->batch[r], time = time_of(layer, &b->plan, step, slab->batch[r]);
+            float *to = layer->shown_gates + (time * layer->batch + row) * width + unit;
+            for (int slot = 0; slot < (cell->wide ? SLOTS : (int)shown_gates(cell)); ++slot) {
+                ptrdiff_t at = cell->wide ? slot * LANES : block_of(cell, slot) * hidden;
+                ptrdiff_t units = cell->wide ? hidden - unit - at : least(LANES, hidden - unit);
+                if (units > 0) store_part(to + at, load_elements(from + slot * LANES), units);
+            }
+        }
+    }
+}
+
 static void run_step(const struct backward *b, ptrdiff_t w, ptrdiff_t step) {
+    const struct layer *layer = b->layer;
     const struct cell *cell = b->cell;
     const struct shape *shape = &b->shape;
     const struct slab *slab = &b->plan.slab[w];
@@ -167,6 +210,7 @@ static void run_step(const struct backward *b, ptrdiff_t w, ptrdiff_t step) {
                                    .peephole = b->peephole,
                                    .carry = scratch->carry,
                                    .dpeephole = scratch->dpeephole};
+    ptrdiff_t memories = layer->steps * layer->batch * layer->hidden;
     if (cell->has_memory) {
         panel.c_before = memory_at(b, w, step - 1);
         panel.c = memory_at(b, w, step);
@@ -193,10 +237,16 @@ static void run_step(const struct backward *b, ptrdiff_t w, ptrdiff_t step) {
                 panel.dgates = b->dgates + (p * total + first) * PANEL;
                 panel.dh = scratch->dh + at;
                 panel.dstate = panel.dreset = scratch->dstate + at;
+                panel.dmemory = layer->shown_states && cell->has_memory ? scratch->dmemory + at : NULL;
                 (pass == 0 ? cell->differentiate : cell->differentiate_reset)(&panel);
             }
+            if (pass > 0 || !layer->shown_states) continue;
+            ptrdiff_t column = block * PANEL, units = units_in(shape->hidden, PANEL, block);
+            show(b, w, step, layer->shown_states, scratch->dh, shape->hidden, column, units);
+            if (cell->has_memory) show(b, w, step, layer->shown_states + memories, scratch->dmemory, shape->hidden, column, units);
         }
     }
+    if (layer->shown_gates) show_gates(b, w, step);
     for (ptrdiff_t r = 0; cell->recurs_on_memory && r < rows; ++r) b->state_rows[first + r] = (const element *)(panel.c_before + r * shape->padded);
 }
 
@@ -247,6 +297,21 @@ static void zero_grad_x_behind_ends(const struct backward *b, const struct slab 
     }
 }
 
+static void zero_shown_behind_ends(const struct backward *b, const struct slab *slab) {
+    const struct layer *layer = b->layer;
+    size_t bytes = (size_t)layer->hidden * sizeof(float);
+    ptrdiff_t gates = shown_gates(b->cell), fields = b->cell->has_memory ? 2 : 1;
+    for (ptrdiff_t r = 0; r < slab->rows; ++r) {
+        int32_t row = slab->batch[r];
+        for (ptrdiff_t time = b->plan.length[row]; time < layer->steps; ++time) {
+            memset(layer->shown_gates + (time * layer->batch + row) * gates * layer->hidden, 0, (size_t)gates * bytes);
+            for (ptrdiff_t i = 0; i < fields; ++i) {
+                memset(layer->shown_states + ((i * layer->steps + time) * layer->batch + row) * layer->hidden, 0, bytes);
+            }
+        }
+    }
+}
+
 static void slab_task(void *context, ptrdiff_t w) {
     const struct backward *b = context;
     const struct slab *slab = &b->plan.slab[w];
@@ -258,6 +323,7 @@ static void slab_task(void *context, ptrdiff_t w) {
     }
     finish_states(b, w);
     if (b->layer->grad_x) zero_grad_x_behind_ends(b, slab);
+    if (b->layer->shown_gates) zero_shown_behind_ends(b, slab);
 }
 
 /* ∂L/∂x of ROWS_TOGETHER storage rows. */

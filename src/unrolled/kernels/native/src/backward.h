@@ -30,6 +30,9 @@ struct backward {
 /* Fills every gradient asked for. 0: out of memory. */
 int backward(const struct layer *layer, const struct cell *cell);
 
+/* Blocks of H numbers in `shown_gates`. */
+ptrdiff_t shown_gates(const struct cell *cell);
+
 /* Phase two, after all slabs: the gradients of weights and biases, each panel's from all rows in one order. */
 ptrdiff_t weight_sum_floats(const struct shape *shape, const struct cell *cell);
 ptrdiff_t weight_tasks(const struct backward *b);

@@ -44,6 +44,7 @@ struct backward_panel {
     float *carry;                    /* in: what the next step passed on elementwise; out: the same for the step before */
     element *dgates;                 /* out: ∂L/∂pre-activations, by slots */
     float *dpeephole;                /* [3, padded], added to */
+    float *dmemory;                  /* out: ∂L/∂c of this step, complete, [rows, PANEL]; NULL where nobody asks */
 };
 
 struct cell {

@@ -37,6 +37,7 @@ static void differentiate(const struct backward_panel *p) {
         vf g = load(gates), i = load(gates + LANES), f = load(gates + 2 * LANES), o = load(gates + 3 * LANES);
         vf dh = load(p->dh + b * PANEL), tanh_c = tanh_vf(c);
         vf dc = load(carry) + load(p->dstate + b * PANEL) + dh * o * (1.0f - tanh_c * tanh_c);
+        if (p->dmemory) store(p->dmemory + b * PANEL, dc);
         store_elements(dgates, dc * i * g * (1.0f - g));
         store_elements(dgates + LANES, dc * g * i * (1.0f - i));
         store_elements(dgates + 2 * LANES, dc * c_before * f * (1.0f - f));

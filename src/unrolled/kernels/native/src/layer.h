@@ -35,6 +35,9 @@ struct layer {
     element *grad_x;                     /* [T, B, I] contiguous; each of these may be NULL: not wanted */
     float *grad_h0, *grad_c0;
     float *grad_w_ih, *grad_w_hh, *grad_b_ih, *grad_b_hh, *grad_peephole;
+    /* For who looks at the steps of backward, zero past a row's end; both or neither. */
+    float *shown_gates;   /* [T, B, unrolled_shown_gates(), H]: ∂L/∂pre-activations by block of w_ih, then the GRU's m */
+    float *shown_states;  /* [1 or 2, T, B, H]: ∂L/∂h_t and, of a cell with a memory, ∂L/∂c_t, each along every later path */
 };
 
 #endif

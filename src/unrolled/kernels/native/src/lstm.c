@@ -62,6 +62,7 @@ INLINE void differentiate(const struct backward_panel *p, const int peepholes) {
         vf d_o = dh * tanh_c * o * (1.0f - o);
         vf dc = load(carry) + dh * o * (1.0f - tanh_c * tanh_c);
         if (peepholes) dc += p_o * d_o;
+        if (p->dmemory) store(p->dmemory + b * PANEL, dc);
         vf d_i = dc * g * i * (1.0f - i);
         vf d_f = dc * c_before * f * (1.0f - f);
         vf d_g = dc * i * (1.0f - g * g);
