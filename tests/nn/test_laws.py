@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from unrolled import nn
-from unrolled.errors import InputError
+from unrolled.errors import InputError, ShapeError
 
 T, B, I, H = 6, 4, 3, 5
 LENGTHS = [4, 0, 6, 1]
@@ -56,6 +56,43 @@ def test_the_whole_sequence_is_step_by_step(make_layer, random_state, fields, as
         outputs.append(output)
     assert_same([torch.stack(outputs), *fields(state)], [whole, *fields(final)], 1e-12)
     assert type(state) is type(final)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("B", [None, 1, 5])
+def test_steps_without_gradients_are_the_whole_sequence(make_layer, random_state, fields, assert_same, B):
+    """Where a kernel takes the whole stack at once, on weights that change from one step to the next."""
+    layer = make_layer(I, 21, 3, dtype=torch.float32).requires_grad_(False)
+    x, state = torch.randn(T, *([] if B is None else [B]), I), random_state(layer, B)
+    for x_t in x:
+        want, final = layer(x_t.unsqueeze(0), state)
+        output, state = layer.step(x_t, state)
+        assert_same([output, *fields(state)], [want[0], *fields(final)], 3e-6)
+        assert type(state) is type(final)
+        layer.weight_hh_l1.data.mul_(-0.9)  # which no version counter sees
+
+
+def test_a_step_that_does_not_fit_is_refused_without_gradients_too(make_layer):
+    layer = make_layer(I, H, dtype=torch.float32)
+    with torch.no_grad():
+        for x_t, state in (
+            (torch.randn(B, I + 1), None),
+            (torch.randn(B, I).double(), None),
+            (torch.randn(B, I), torch.zeros(1, B, H + 1)),
+            (torch.randn(B, I), 3),
+        ):
+            with pytest.raises((InputError, ShapeError)):
+                layer.step(x_t, state)
+
+
+def test_dropout_between_layers_acts_on_steps_while_training(make_layer):
+    layer = make_layer(I, H, 2, dtype=torch.float32, dropout=1.0)
+    with torch.no_grad():
+        layer.weight_hh_l1.zero_()
+        x = torch.randn(2, B, I)
+        outputs = layer.step(x[0])[0], layer.step(x[1])[0]
+        assert torch.equal(*outputs)  # nothing of x comes through
+        assert not torch.equal(layer.eval().step(x[0])[0], layer.step(x[1])[0])
 
 
 def test_a_step_without_a_state_starts_at_zero(make_layer, assert_same):

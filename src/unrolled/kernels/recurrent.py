@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -20,7 +20,7 @@ from unrolled.kernels import autocast, autograd, eager, native, operators, refer
 from unrolled.kernels.implementation import Implementation, Inputs, Steps
 from unrolled.kernels.reference import Cell, State, Weights
 
-__all__ = ["Dissection", "PathChoice", "Seen", "asked_path", "dissect", "observe", "path", "pick", "unroll"]
+__all__ = ["Dissection", "PathChoice", "Seen", "asked_path", "dissect", "observe", "path", "pick", "step", "unroll"]
 
 VARIABLE = "UNROLLED_KERNELS"
 
@@ -144,6 +144,34 @@ def dissect(
     names = dict.fromkeys((*cell.input_blocks, *reversed(cell.state_names)))
     back = functools.partial(implementation.dissect, inputs, result.saved)
     return Dissection(result.output, cell.state(*result.state), {name: values[name] for name in names}, back)
+
+
+def step(
+    cell: Cell, x: Tensor, state: tuple[Tensor, ...], weights: Sequence[Tensor | None]
+) -> tuple[Tensor, State] | None:
+    """One step of a whole stack of layers where one call of a kernel takes it; None where they go one by one.
+
+    None where a gradient may be wanted: it would have to come back through each layer.
+
+    Args:
+        cell: one of `unrolled.kernels.reference`.
+        x: [B,I] or [I].
+        state: [layers,B,H] each, or [layers,H]; hidden first.
+        weights: W_ih, W_hh, b_ih, b_hh, p of every layer in turn.
+
+    Returns:
+        The top layer's hidden state and the state after the step, shaped as they came.
+
+    Raises:
+        UnknownName: the environment variable UNROLLED_KERNELS names no path.
+    """
+    if torch.compiler.is_compiling() or transforms.are_active() or autocast.is_on(x.device):
+        return None
+    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, *state, *weights)):
+        return None
+    asked = asked_path()
+    taken = None if asked in ("torch", "reference") else native.step(cell, x, state, weights, asked)
+    return None if taken is None else (taken.output, cell.state(*taken.state))
 
 
 def _inputs(

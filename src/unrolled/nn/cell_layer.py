@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
 from abc import abstractmethod
@@ -176,6 +177,27 @@ class CellLayer(RecurrentLayer):
         step = self.cell.step(x, state, self._weights(layer, 0))
         return self.cell.state(*(getattr(step, name) for name in self.state_names))
 
+    def _step_through(self, x_t: Tensor, state: Any) -> tuple[Tensor, Any] | None:
+        lead = x_t.shape[:-1]
+        shape, names = (self.num_layers, *lead, self.hidden_size), self.cell.state_names
+        if state is None:
+            fields = tuple(x_t.new_zeros(shape) for _ in names)
+        else:
+            fields = (state,) if isinstance(state, Tensor) else tuple(state) if isinstance(state, tuple | list) else ()
+        weights = [self._parameters.get(name) for name in _in_turn(self.num_layers)]
+        fits = (
+            x_t.shape[-1] == self.input_size
+            and len(fields) == len(names)
+            and all(isinstance(field, Tensor) and field.shape == shape for field in fields)
+            and all(weight is not None for weight in (*weights[::_KINDS], *weights[1::_KINDS]))  # else computed
+            and not (self.dropout > 0 and self.training)
+        )
+        taken = recurrent.step(self.cell, x_t, fields, weights) if fits else None
+        if taken is None:
+            return None
+        output, after = taken
+        return output, after[0] if len(after) == 1 else after
+
     def _weights(self, layer: int, direction: int) -> Weights:
         suffix = f"_l{layer}{'_reverse' if direction else ''}"
         return Weights(
@@ -210,6 +232,16 @@ class CellLayer(RecurrentLayer):
             biases = [(G * H,), (G_hh * H,)] if self.bias else []
             shapes += [[(G * H, read), (G_hh * H, H), *biases, *([(P * H,)] if P else [])]] * D
         return shapes
+
+
+_KINDS = len(Weights._fields)
+
+
+@functools.cache
+def _in_turn(layers: int) -> tuple[str, ...]:
+    """The names of all parameters that a stack in one direction can have, as `Weights` orders those of a layer."""
+    kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "peephole")
+    return tuple(f"{kind}_l{layer}" for layer in range(layers) for kind in kinds)
 
 
 def refuse_projection(proj_size: int) -> None:

@@ -83,6 +83,10 @@ class RecurrentLayer(torch.nn.Module, ABC):
     def _step(self, layer: int, x: Tensor, state: Any) -> Any:
         """One step of one layer: the new state."""
 
+    def _step_through(self, x_t: Tensor, state: Any) -> tuple[Tensor, Any] | None:
+        """One step of all layers by one kernel; None where `_step` must, or where something does not fit."""
+        return None
+
     def forward(
         self, input: Tensor | PackedSequence, hx: Any = None, *, lengths: Any = None
     ) -> tuple[Tensor | PackedSequence, Any]:
@@ -169,6 +173,9 @@ class RecurrentLayer(torch.nn.Module, ABC):
         if not isinstance(x_t, Tensor) or x_t.dim() not in (1, 2):
             given = list(x_t.shape) if isinstance(x_t, Tensor) else type(x_t).__name__
             raise ShapeError(f"{type(self).__name__}: a step's input must be [B, I] or [I], not {given}")
+        taken = self._step_through(x_t, state)
+        if taken is not None:
+            return taken
         self._refresh()
         time = 1 if self.batch_first and x_t.dim() == 2 else 0
         entered = enter(self, x_t.unsqueeze(time), state, None)

@@ -56,9 +56,9 @@ def test_the_kernels_own_tests_run_clean(tmp_path: Path) -> None:
         "ASAN_OPTIONS": "detect_leaks=0",  # Python's own
         "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
     }
-    tests = "tests/kernels/native/test_library.py"
+    tests = ("tests/kernels/native/test_library.py", "tests/kernels/native/test_stack.py")
     done = subprocess.run(
-        [sys.executable, "-c", RUN, str(tmp_path), tests, "-k", "not fork and not another_process"],
+        [sys.executable, "-c", RUN, str(tmp_path), *tests, "-k", "not fork and not another_process"],
         cwd=ROOT,
         env=environment,
         capture_output=True,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -16,9 +17,10 @@ from torch.nn.functional import pad
 from unrolled.kernels.implementation import Gradients, Implementation, Inputs, Result, Steps
 from unrolled.kernels.native.library import KINDS, OBSERVED, Call, Library
 from unrolled.kernels.native.loader import NativeUnavailable, halves, load, load_half, variants
+from unrolled.kernels.native.stack import Stack, Stepped, take_step
 from unrolled.kernels.reference.cell import Cell
 
-__all__ = ["NativeUnavailable", "describe", "faster", "implementation", "load", "loaded"]
+__all__ = ["NativeUnavailable", "Stepped", "describe", "faster", "implementation", "load", "loaded", "step"]
 
 
 def implementation(cell: Cell, inputs: Inputs, asked: str) -> Implementation | None:
@@ -37,6 +39,24 @@ def implementation(cell: Cell, inputs: Inputs, asked: str) -> Implementation | N
         return None
     fits = cell.name in half.knows and inputs.weights.W_hh.shape[1] % 2 == 0
     return _half_implementation(cell.name, half) if fits else None
+
+
+def step(
+    cell: Cell, x: Tensor, state: tuple[Tensor, ...], weights: Sequence[Tensor | None], asked: str
+) -> Stepped | None:
+    """One step of a stack of layers; None: not this cell, dtype, device, layout or machine. See `stack.take_step`."""
+    tensors = [x, *state, *(w for w in weights if w is not None)]
+    if cell.name not in KINDS or not x.numel() or (x.dim() == 2 and x.stride(1) != 1):
+        return None
+    for tensor in tensors:
+        if tensor.dtype is not torch.float32 or not tensor.is_cpu or type(tensor) not in _PLAIN:
+            return None
+        if tensor is not x and not tensor.is_contiguous():
+            return None
+    library = loaded(asked)
+    if library is None or cell.name not in library.knows:
+        return None
+    return take_step(library, Stack(cell.name, weights, state[0].shape[-1]), x, state)
 
 
 def loaded(asked: str = "") -> Library | None:

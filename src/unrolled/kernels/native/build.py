@@ -65,7 +65,7 @@ X86 = {
     "amx": "x86_64_v4+avx512bf16+amx_tile+amx_bf16",
 }
 DEFINES = {"bf16": ("-DUNROLLED_BF16",), "amx": ("-DUNROLLED_BF16", "-DUNROLLED_AMX")}
-OF_FLOATS = ("attention_", "graph_", "writer")
+OF_FLOATS = ("attention_", "graph_", "step", "writer")
 """How the sources begin that have no place in the libraries of bfloat16: they turn it into floats themselves."""
 
 """The variants for bfloat16: the same sources with another element; see src/element.h."""

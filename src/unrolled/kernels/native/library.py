@@ -17,7 +17,7 @@ from unrolled.kernels.native.memory import Memory
 
 __all__ = ["INTERFACE", "KINDS", "OBSERVED", "Call", "Dissected", "Forward", "Gradients", "Library"]
 
-INTERFACE = 5
+INTERFACE = 6
 """The number of the structs in src/ that this folder mirrors; it grows when one of them changes."""
 
 KINDS = {
@@ -151,9 +151,13 @@ class Library:
         _function(library, "unrolled_use_team", ctypes.c_void_p)(_torch_team())
         self._library = library
 
+    def function(self, name: str, *arguments: type) -> ctypes._NamedFuncPointer:
+        """A function of the library by its name, which gives a number back."""
+        return _function(self._library, name, *arguments)
+
     def call(self, name: str, record: ctypes.Structure) -> int:
         """Call a function of the graph kernels: it reads `record` and gives a number back."""
-        found: int = _function(self._library, name, ctypes.c_void_p)(ctypes.addressof(record))
+        found: int = self.function(name, ctypes.c_void_p)(ctypes.addressof(record))
         return found
 
     def run(self, name: str, record: ctypes.Structure) -> None:
