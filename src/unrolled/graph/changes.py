@@ -40,6 +40,8 @@ def self_loops(graph: Graph, way: str, fill: float) -> Mapping[str, Any]:
     """
     rewiring = graph.structure.rewired(way)
     if rewiring.structure is None:
+        if way == "remove" and graph.drawn is not None and bool(graph.drawn.looped.any()):  # none of its loops drawn
+            return {"drawn": graph.drawn.rewired(rewiring, way, fill), "structure": None}
         return {}
     kept, loops = rewiring.kept, rewiring.added.numel()
     carried = {} if kept is None else _edges(graph, kept)
@@ -48,6 +50,8 @@ def self_loops(graph: Graph, way: str, fill: float) -> Mapping[str, Any]:
         if graph.edge_weight is not None or fill != 1.0:
             old = graph.weights() if kept is None else graph.weights()[kept]
             carried["edge_weight"] = torch.cat([old, old.new_full((loops,), fill)])
+    if graph.drawn is not None:
+        carried["drawn"] = graph.drawn.rewired(rewiring, way, fill)
     structure = rewiring.structure
     return {"senders": structure.senders, "receivers": structure.receivers, "structure": structure, **carried}
 
@@ -74,6 +78,7 @@ def undirected(graph: Graph) -> Mapping[str, Any]:
     back = (~graph.structure.loops).nonzero().squeeze(1)
     both = torch.cat([torch.arange(graph.num_edges, device=graph.device), back])
     return {
+        "drawn": None,
         "senders": torch.cat([graph.senders, graph.receivers[back]]),
         "receivers": torch.cat([graph.receivers, graph.senders[back]]),
         **_edges(graph, both),
@@ -105,6 +110,7 @@ def subgraph(graph: Graph, nodes: Tensor | Sequence[int]) -> Mapping[str, Any]:
     edges = _received(graph, part)
     edges = edges[place[graph.senders[edges]] >= 0].sort()[0]
     return {
+        "drawn": None,
         "senders": place[graph.senders[edges]],
         "receivers": place[graph.receivers[edges]],
         "num_nodes": part.numel(),

@@ -78,6 +78,8 @@ def check_carried(graph: Graph) -> None:
     """
     if graph.edge_weight is not None:
         check_weights(graph.edge_weight, graph.num_edges)
+    if graph.drawn is not None:
+        graph.drawn.check(graph.num_nodes, graph.num_edges)
     nodes: dict[str, Any] = {
         "node_features": graph.node_features,
         "labels": graph.labels,

@@ -25,13 +25,14 @@ NORMALISATIONS = {"none": "A", "random-walk": "D⁻¹A", "symmetric": "D⁻½AD�
 """The ways to normalise an adjacency matrix, by name."""
 
 
-def normalised(pattern: Pattern, weights: Tensor, normalisation: str) -> Operator:
+def normalised(pattern: Pattern, weights: Tensor, normalisation: str, degree: Tensor | None = None) -> Operator:
     """The operator of an adjacency matrix.
 
     Args:
         pattern: rows receive, columns send.
         weights: ``[E]`` in the pattern's order; gradients flow through the degrees too.
         normalisation: a name of `NORMALISATIONS`.
+        degree: ``[N]``, D where it is not what the weights add up to: in a sample.
 
     Raises:
         UnknownName: no such normalisation.
@@ -41,7 +42,7 @@ def normalised(pattern: Pattern, weights: Tensor, normalisation: str) -> Operato
         raise UnknownName("normalisation", normalisation, NORMALISATIONS)
     if normalisation == "none":
         return Operator(pattern, weights)
-    factor = _factor(segments.total(pattern, weights), normalisation)
+    factor = _factor(segments.total(pattern, weights) if degree is None else degree, normalisation)
     values = weights * segments.gather(pattern.row_end, factor)
     if normalisation == "symmetric":
         values = values * segments.gather(pattern.column_end, factor)

@@ -35,12 +35,14 @@ class Structure:
         receivers: ``[E]``.
         num_nodes: N.
         parts: the structures that stand side by side in this one, where it is a batch: they are sorted already.
+        looped: ``[N]`` bool, of a sample: which nodes have a loop in the great graph, be it drawn or not.
     """
 
     senders: Tensor
     receivers: Tensor
     num_nodes: int
     parts: tuple[Structure, ...] = ()
+    looped: Tensor | None = None
 
     @cached_property
     def pattern(self) -> Pattern:
@@ -85,6 +87,8 @@ class Structure:
         elif self_loops == "remaining":
             looped = torch.zeros(self.num_nodes, dtype=torch.bool, device=nodes.device)
             looped[self.senders[self.loops]] = True
+            if self.looped is not None:
+                looped = self.looped
             added = nodes[~looped]
         kept = None
         if self_loops in ("remove", "replace") and bool(self.loops.any()):
@@ -93,8 +97,14 @@ class Structure:
             return Rewiring(None, None, added)
         senders = self.senders if kept is None else self.senders[kept]
         receivers = self.receivers if kept is None else self.receivers[kept]
-        new = Structure(torch.cat([senders, added]), torch.cat([receivers, added]), self.num_nodes)
+        known = None if self.looped is None else self._looped_then(self_loops)
+        new = Structure(torch.cat([senders, added]), torch.cat([receivers, added]), self.num_nodes, looped=known)
         return Rewiring(new, kept, added)
+
+    def _looped_then(self, self_loops: str) -> Tensor:
+        """``[N]``: which nodes have a loop in the great graph after loops were treated there."""
+        assert self.looped is not None
+        return torch.full_like(self.looped, self_loops != "remove")
 
 
 @dataclass(frozen=True, eq=False)

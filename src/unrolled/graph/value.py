@@ -14,6 +14,7 @@ from torch import Tensor
 from unrolled.errors import InputError, ShapeError, UnknownName
 from unrolled.graph import changes, formats, geometric, networkx, tables, text
 from unrolled.graph.checks import check_carried, check_nodes, node_numbers
+from unrolled.graph.drawn import Drawn
 from unrolled.graph.operators import each_greatest, laplacian, normalised, scaled
 from unrolled.graph.structure import Structure
 from unrolled.kernels.sparse import Operator, block_diagonal
@@ -45,6 +46,7 @@ class Graph:
         edge_columns: the same of each edge.
         membership: ``[N]``, which graph of a batch each node is in, or None for one graph.
         num_graphs: how many graphs a batch holds.
+        drawn: of a sample, what is known of the great graph: normalisations then estimate those of that graph.
 
     Attributes:
         parts: the graphs that `batch` put side by side, whose matrices are this one's blocks; else none.
@@ -67,6 +69,7 @@ class Graph:
     edge_columns: Mapping[str, Column] = field(default_factory=dict)
     membership: Tensor | None = None
     num_graphs: int = 1
+    drawn: Drawn | None = None
     structure: Structure = field(default=cast(Structure, None), repr=False)
     _operators: dict[tuple[object, ...], Operator] = field(default_factory=dict, init=False, repr=False)
     parts: tuple[Graph, ...] = field(default=(), init=False, repr=False)
@@ -75,9 +78,11 @@ class Graph:
         object.__setattr__(self, "senders", node_numbers(self.senders, "senders"))
         object.__setattr__(self, "receivers", node_numbers(self.receivers, "receivers"))
         known = self.structure
-        if known is None or known.senders is not self.senders or known.receivers is not self.receivers:
+        same_ends = known is not None and known.senders is self.senders and known.receivers is self.receivers
+        if not same_ends or (known.looped is None) != (self.drawn is None):
             check_nodes(self.senders, self.receivers, self.num_nodes)
-            object.__setattr__(self, "structure", Structure(self.senders, self.receivers, self.num_nodes))
+            looped = None if self.drawn is None else self.drawn.looped
+            object.__setattr__(self, "structure", Structure(self.senders, self.receivers, self.num_nodes, looped=looped))
         check_carried(self)
 
     # ── what it is ────────────────────────────────────────────────────────────────────────────────────────
@@ -140,6 +145,9 @@ class Graph:
     ) -> Operator:
         """The adjacency matrix ``A[receiver, sender]``, normalised: ``graph.operator("symmetric") @ x``.
 
+        Of a sample, ``none`` is the edges as they were drawn, and the normalised matrices are what its edges say of
+        the great graph's (`unrolled.graph.drawn`).
+
         It is made once for each set of arguments, and anew each time where the edge weights are being learnt.
 
         Args:
@@ -164,7 +172,11 @@ class Graph:
         weights = pattern.ones.to(dtype)
         if graph.edge_weight is not None:
             weights = graph.edge_weight.to(dtype).index_select(0, pattern.order)
-        return self._kept(key, normalised(pattern, weights, normalisation))
+        degree = None
+        if graph.drawn is not None and normalisation != "none":
+            weights = weights * graph.drawn.stands_for.to(dtype).index_select(0, pattern.order)
+            degree = graph.drawn.received.to(dtype)
+        return self._kept(key, normalised(pattern, weights, normalisation, degree))
 
     def walk(self, *, dtype: torch.dtype | None = None) -> Operator:
         """``D_O⁻¹ W``, where ``W[i, j]`` is the weight of i→j and D_O what each node sends: of what lies where an edge
@@ -254,12 +266,15 @@ class Graph:
     # ── changed copies ────────────────────────────────────────────────────────────────────────────────────
 
     def with_edge_weight(self, edge_weight: Tensor | None) -> Graph:
-        """The same edges with other weights; nothing is sorted again."""
-        return replace(self, edge_weight=edge_weight)
+        """The same edges with other weights; nothing is sorted again.
+
+        A sample does not know the great graph's other weights: its degrees are then its own.
+        """
+        return replace(self, edge_weight=edge_weight, drawn=None)
 
     def reversed(self) -> Graph:
         """Every edge turned round."""
-        return replace(self, senders=self.receivers, receivers=self.senders)
+        return replace(self, senders=self.receivers, receivers=self.senders, drawn=None)
 
     def undirected(self) -> Graph:
         """Every edge, then the reverse of every edge that is no loop, with what the edge carries."""
@@ -434,7 +449,7 @@ def _stored() -> Iterable[Any]:
 
 
 def _moved(value: Any, device: torch.device | str) -> Any:
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor | Drawn):
         return value.to(device)
     if isinstance(value, Mapping):
         return {name: _moved(each, device) for name, each in value.items()}

@@ -51,7 +51,6 @@ class RunSpec:
             self.task.batching != "neighbours" or model.hops == 1,
             f"hops is {model.hops} but batching is 'neighbours': a layer then hears one hop; give more layers",
         )
-        require(self.training.precision != "bf16", "precision is 'bf16': on graphs float32 or float64")
 
     def _check_forecasts(self) -> None:
         stop, precision = self.training.stop, self.training.precision

@@ -93,6 +93,48 @@ def test_all_neighbours_give_the_exact_output_and_layers_may_be_trimmed():
     assert [part.num_nodes for part in sample.layers] == list(sample.node_counts[:0:-1])
 
 
+def heard_by(seeds: torch.Tensor, sampler: NeighbourSampler, options: dict[str, str], x: torch.Tensor, times: int):
+    """What the seeds hear of one hop in so many samples: ``[times, seeds, F]``."""
+    found = []
+    for number in range(times):
+        sample = sampler.sample(seeds, torch.Generator().manual_seed(number))
+        found.append((sample.layers[-1].operator(**options, dtype=x.dtype) @ x[sample.nodes])[: sample.seeds])
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("normalisation", ["symmetric", "random-walk"])
+@pytest.mark.parametrize("self_loops", ["keep", "add", "remaining", "remove", "replace"])
+def test_with_all_neighbours_a_sample_has_the_matrix_of_the_great_graph(normalisation, self_loops):
+    graph, x = great(), torch.randn(512, 3, dtype=torch.float64)
+    loops = (graph.structure.loops).sum()
+    assert 0 < loops < 512  # some nodes have loops, some have none
+    asked = {"normalisation": normalisation, "self_loops": self_loops}
+    seeds = torch.arange(0, 512, 3)
+    sampler = NeighbourSampler(graph, [-1])
+    expected = (graph.operator(**asked, dtype=x.dtype) @ x)[seeds]
+    torch.testing.assert_close(heard_by(seeds, sampler, asked, x, 1)[0], expected, atol=1e-6, rtol=1e-5)
+    moved = sampler.sample(seeds).graph.to("cpu")
+    assert moved == sampler.sample(seeds).graph
+    assert moved != moved.with_edge_weight(moved.edge_weight)  # which forgets the great graph's degrees
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_on_average_every_edge_is_heard_once(options):
+    stars_, leaves = 20_000, 6
+    if "weights" in options:
+        options = options | {"weights": torch.tensor([1.0, 2.0, 3.0, 2.0, 5.0, 1.0]).repeat(stars_)}
+    sampler = NeighbourSampler(stars(stars_, leaves), [3], **options)
+    sample = sampler.sample(torch.arange(stars_), torch.Generator().manual_seed(0))
+    heard = torch.zeros(stars_ * leaves, dtype=torch.float64)
+    heard.index_add_(0, sample.edges, sample.graph.drawn.stands_for.double())
+    heard = heard.reshape(stars_, leaves)
+    off = heard.mean(0) - 1.0
+    assert bool((off.abs() < 4 * heard.std(0) / stars_**0.5).all())
+    # a row of D⁻¹A estimates a row that adds up to 1
+    rows = sample.graph.operator("random-walk").row_sums[:stars_]
+    torch.testing.assert_close(rows, heard.sum(1).float() / leaves)
+
+
 def test_batches_cover_all_seeds_once():
     graph = planted_partition(300, 3, 6)
     sampler = NeighbourSampler(graph, [2])
