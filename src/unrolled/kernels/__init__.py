@@ -5,5 +5,6 @@
 * `vendor.py` hands whole sequences to the kernels that torch itself ships, where those are faster.
 * `native/` computes it in C.
 * `recurrent.py` picks between them for one layer and one direction, and `autograd.py` is the glue.
+* `graph_recurrent.py` runs the cells over a graph, `filters.py` is what they read of it, `graph_gates.py` their gates.
 * `operators.py` shows a layer to torch.compile and torch.export, `transforms.py` to torch.func.
 """
