@@ -72,12 +72,12 @@ def test_a_mistake_is_one_line(files, tmp_path, words, says):
 @pytest.mark.conformance
 def test_two_processes_that_share_the_windows_end_as_one(files, tmp_path):
     spec = default_spec(
-        "sensors", **files, window=6, horizons="1,3", hidden=8, embedding=8, steps=20, batch=8, dropout=0.0
+        "sensors", **files, window=6, horizons="1,3", hidden=8, embedding=8, steps=30, batch=8, dropout=0.0
     )
     list(train(spec, name="one", runs=tmp_path))
-    words = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29641"]
+    words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     given = [f"--{name}={path}" for name, path in files.items()]
-    command = [*words, "-m", "unrolled.cli", "train", "sensors", *given, *SMALL, "--steps", "20", "--dropout", "0"]
+    command = [*words, "-m", "unrolled.cli", "train", "sensors", *given, *SMALL, "--dropout", "0"]
     done = subprocess.run(
         [*command, "--name", "two", "--runs", str(tmp_path)],
         capture_output=True,
