@@ -82,7 +82,9 @@ class Graph:
         if not same_ends or (known.looped is None) != (self.drawn is None):
             check_nodes(self.senders, self.receivers, self.num_nodes)
             looped = None if self.drawn is None else self.drawn.looped
-            object.__setattr__(self, "structure", Structure(self.senders, self.receivers, self.num_nodes, looped=looped))
+            object.__setattr__(
+                self, "structure", Structure(self.senders, self.receivers, self.num_nodes, looped=looped)
+            )
         check_carried(self)
 
     # ── what it is ────────────────────────────────────────────────────────────────────────────────────────

@@ -10,9 +10,9 @@ from unrolled.analysis.horizon import Horizon, Search
 from unrolled.analysis.memory import SizeReading, memory_curve
 from unrolled.catalogue import ResultRow
 from unrolled.spec import RunSpec
+from unrolled.training.many import Failure
 from unrolled.training.progress import Progress
 from unrolled.training.sweep import sweep
-from unrolled.training.many import Failure
 
 __all__ = ["find_horizon"]
 
