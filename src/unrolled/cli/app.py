@@ -109,20 +109,21 @@ Examples:
 
   unrolled memory --cell rnn,lstm --size 5:30:5 --seeds 3
       Trains 36 runs, then draws them. Stopped, the same command goes on.
-  unrolled memory --settings healthy,published --results memory.parquet --no-train --out memory.html
+  unrolled memory --results memory.parquet --no-train --out memory.html
       What a file of results holds already.
   unrolled memory adding --cell lstm,path/to/file.py:MyCell
   unrolled memory --switches 20 --cell lstm --seeds 3
-      What sets it: initialisation, input, forget bias, learning rate … one at a time.
+      What sets it: initialisation, input, forget bias … one at a time.
 
-Settings: published are report A's (N(0, 1) everywhere, the digit as one number) or the course's; healthy ones are
-one-hot, Xavier, forget bias 1; long ones orthogonal, chrono, clipped at 1, with a curriculum.
+Settings: published are report A's (N(0, 1) everywhere, the digit as one number)
+or the course's; healthy ones are one-hot, Xavier, forget bias 1; long ones
+orthogonal, chrono, clipped at 1, with a curriculum.
 """,
     "horizon": """\
 Examples:
 
   unrolled horizon --cell rnn,lstm
-  unrolled horizon --cell lstm --settings long --first 100 --most 1000 --seeds 3 --need 3
+  unrolled horizon --cell lstm --settings long --first 100 --need 3
   unrolled horizon copying --cell gru --precision 0.05 --json
 """,
     "reproduce": """\
