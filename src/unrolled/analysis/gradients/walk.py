@@ -25,7 +25,7 @@ from unrolled.analysis.gradients.products import parts, products
 from unrolled.analysis.gradients.values import Contribution
 from unrolled.errors import InputError
 from unrolled.kernels.recurrent import Dissection
-from unrolled.kernels.reference.unroll import active, loop
+from unrolled.kernels.reference.unroll import active, blank_padding, loop
 from unrolled.nn import CellLayer, Equation, RecurrentLayer
 
 __all__ = ["Walk", "watched"]
@@ -181,10 +181,8 @@ class Walk:
         self._note_states(first, last, steps.states)
         self._note_gates(first, last, seen.values)
         assert isinstance(self._layer, CellLayer)
-        operands = {
-            **seen.values,
-            "x": self._coded(x[first:last], weights, state[0].dtype),
-        }
+        coded = blank_padding(self._coded(x[first:last], weights, state[0].dtype), self._local(first, last))
+        operands = {**seen.values, "x": coded}
         for name, start in zip(self.names, state, strict=True):
             operands[f"{name} before"] = self._before(first, last, seen.values[name], start)
         if "reset_gate" in operands:
