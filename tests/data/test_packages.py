@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import io
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from unrolled.data.packages import Run, npm_archive, pip_wheel
+from unrolled.data import packages
+from unrolled.data.packages import Run, npm_archive, pip_source, pip_wheel
 from unrolled.errors import SourceError
 
 
@@ -86,3 +90,33 @@ def test_a_machine_without_npm_is_told_what_would_do(tmp_path: Path, monkeypatch
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(SourceError, match=r"not on this machine's PATH; install Node\.js"):
         npm_archive("pack", tmp_path, client(["pack.tgz"])[0])
+
+
+@pytest.fixture
+def source_archive(tmp_path: Path) -> Path:
+    """A source archive that would leave a mark if anything of it were run."""
+    place = tmp_path / "index" / "pack-1.0.tar.gz"
+    place.parent.mkdir()
+    mark = f"import pathlib; pathlib.Path({str(tmp_path / 'it-ran')!r}).touch()\n"
+    project = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+    with tarfile.open(place, "w:gz") as archive:
+        for name, text in (("setup.py", mark), ("pyproject.toml", project), ("PKG-INFO", "Name: pack\nVersion: 1.0\n")):
+            member = tarfile.TarInfo(f"pack-1.0/{name}")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return place
+
+
+def test_a_source_archive_is_fetched_and_nothing_of_it_is_run(source_archive: Path, tmp_path: Path) -> None:
+    def offline(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+        local = ["--no-index", f"--find-links={source_archive.parent}"]
+        return packages.run([*command, *local], folder)
+
+    sha256 = hashlib.sha256(source_archive.read_bytes()).hexdigest()
+    (tmp_path / "good").mkdir()
+    fetched = pip_source("pack==1.0", sha256, tmp_path / "good", offline)
+    assert fetched.read_bytes() == source_archive.read_bytes()
+    assert not (tmp_path / "it-ran").exists()
+    (tmp_path / "bad").mkdir()
+    with pytest.raises(SourceError, match="pip could not fetch pack"):
+        pip_source("pack==1.0", "0" * 64, tmp_path / "bad", offline)

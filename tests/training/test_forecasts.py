@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +94,32 @@ def test_the_test_run_steers_nothing(protein: dict[str, str], tmp_path: Path) ->
 def test_what_cannot_be(protein: dict[str, str], changes: dict[str, Any], what: str) -> None:
     with pytest.raises((SpecError, ValueError), match=what):
         spec_of(protein, **changes)
+
+
+@pytest.mark.conformance
+@pytest.mark.timeout(600)
+def test_two_processes_are_one(protein: dict[str, str], tmp_path: Path) -> None:
+    """The windows of a batch are shared out; plain descent, so that two roundings of a gradient stay two roundings."""
+    given = [word for key, value in protein.items() for word in (f"--{key}", value)]
+    small = ["--hidden", "8", "--window", "6", "--horizons", "1,3", "--smoothing", "0", "--batch", "7", "--steps", "24"]
+    plain = ["--optimiser", "sgd", "--learning-rate", "0.3", "--schedule", "constant", "--dropout", "0"]
+    for name, count in (("one", 1), ("two", 2)):
+        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)] if count > 1 else []
+        options = [*given, *small, *plain, "--evaluate-every", "12", "--name", name, "--runs", str(tmp_path)]
+        done = subprocess.run(
+            [sys.executable, *launcher, "-m", "unrolled.cli", "train", "protein", *options],
+            env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("error on test windows") == 1  # one of them speaks
+    one, two = (open_run(tmp_path / name) for name in ("one", "two"))
+    for key, weight in one.weights().items():
+        torch.testing.assert_close(two.weights()[key], weight, rtol=1e-4, atol=1e-5)
+    for kind in ("train", "evaluation"):
+        for alone, shared in zip(one.metrics(kind), two.metrics(kind), strict=True):
+            assert shared["loss"] == pytest.approx(alone["loss"], rel=1e-4)
+            assert shared["mae"] == pytest.approx(alone["mae"], rel=1e-4)

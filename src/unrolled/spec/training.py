@@ -17,7 +17,8 @@ class TrainingSpec:
 
     Attributes:
         steps: optimiser steps.
-        batch: B, sequences per step; of a graph that is not read whole: training nodes, or clusters.
+        batch: B, sequences (of forecasts: windows) per step; of a graph that is not read whole: training nodes, or
+            clusters.
         seed: everything random follows from it.
         optimiser: sgd, momentum, rmsprop, adam or adamw.
         learning_rate: the rate at step 0.
