@@ -70,3 +70,16 @@ def test_what_is_installed(cli: Any) -> None:
     for key, value in facts.items():
         assert f"{key} " in cli("info").out
         assert value in cli("info").out
+
+
+def test_a_question_in_sql(cli: Any, quick: tuple[str, ...]) -> None:
+    assert cli("train", "palindromes", *quick, "--name", "one", "--cell", "gru").code == 0
+    words = ("runs", "--sql", "SELECT name, cell, steps, NULL AS nothing FROM runs")
+    assert [line.split() for line in cli(*words).out.splitlines()] == [
+        ["name", "cell", "steps", "nothing"],
+        ["one", "gru", "3", "-"],
+    ]
+    assert cli(*words, "--csv").out == "name,cell,steps,nothing\none,gru,3,\n"
+    assert json.loads(cli(*words, "--json").out) == [{"name": "one", "cell": "gru", "steps": 3, "nothing": None}]
+    assert "is no question" in cli("runs", "--sql", "DROP TABLE runs").mistake
+    assert "--csv is for" in cli("runs", "--csv").mistake

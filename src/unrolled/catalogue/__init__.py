@@ -4,5 +4,6 @@ DuckDB is imported when a file is read or written or a question is asked, and no
 """
 
 from unrolled.catalogue.results import ResultRow, ResultsFile, read_results, write_results
+from unrolled.catalogue.sql import Answer, ask
 
-__all__ = ["ResultRow", "ResultsFile", "read_results", "write_results"]
+__all__ = ["Answer", "ResultRow", "ResultsFile", "ask", "read_results", "write_results"]

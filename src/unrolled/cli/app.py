@@ -90,7 +90,13 @@ Examples:
   unrolled graph karate
   unrolled graph edges.csv --json
 """,
-    "runs": "",
+    "runs": """\
+Examples:
+
+  unrolled runs --sql "SELECT cell, length, count(*) AS runs, avg(accuracy) FROM runs GROUP BY ALL ORDER BY ALL"
+  unrolled runs --sql "SELECT * FROM metrics WHERE run = 'mine' AND kind = 'evaluation'" --csv
+  unrolled runs --sql "DESCRIBE runs"              every column there is
+""",
     "gradients": """\
 Examples:
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from unrolled.errors import InputError
 
 if TYPE_CHECKING:
     from unrolled.record import Run
@@ -31,14 +36,23 @@ _NUMBERS = ("steps", "loss", "unseen")
 def runs(
     *,
     runs: Path = Path("runs"),
+    sql: str | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+    as_csv: Annotated[bool, Parameter(name="--csv", negative=())] = False,
 ) -> None:
-    """List the runs of a folder.
+    """List the runs of a folder, or ask about them in SQL.
 
     Args:
         runs: the folder.
+        sql: one SELECT in DuckDB's SQL, over the tables runs (every option and result of a run) and metrics.
         as_json: as JSON, for programs.
+        as_csv: the answer to --sql as CSV.
     """
+    if sql is not None:
+        _answer(sql, runs, as_json, as_csv)
+        return
+    if as_csv:
+        raise InputError("--csv is for the answer to --sql; the list of runs comes as --json")
     from unrolled.record import list_runs
 
     found = [_row(run) for run in list_runs(runs)]
@@ -52,6 +66,25 @@ def runs(
             table.add_column(heading, justify="right" if heading in _NUMBERS else "left")
         for row in found:
             table.add_row(*(_cell(row[key]) for key in _HEADINGS.values()))
+        Console(highlight=False).print(table)
+
+
+def _answer(sql: str, runs: Path, as_json: bool, as_csv: bool) -> None:
+    from unrolled.catalogue import ask
+
+    found = ask(sql, runs)
+    if as_json:
+        rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+        print(json.dumps(rows, indent=1, default=str, ensure_ascii=False))
+    elif as_csv:
+        csv.writer(sys.stdout, lineterminator="\n").writerows([found.columns, *found.rows])
+    else:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for place, name in enumerate(found.columns):
+            numbers = all(isinstance(row[place], int | float | None) for row in found.rows)
+            table.add_column(Text(name), justify="right" if numbers else "left")
+        for row in found.rows:
+            table.add_row(*(Text(_cell(value)) for value in row))
         Console(highlight=False).print(table)
 
 
