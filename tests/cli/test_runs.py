@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import unrolled
-from unrolled.data import GRAPHS, SOURCES
+from unrolled.data import GRAPHS, SENSORS, SOURCES, adenylate_kinase
 
 
 def test_no_runs(cli: Any) -> None:
@@ -53,7 +53,7 @@ def test_a_report_of_runs(cli: Any, quick: tuple[str, ...]) -> None:
 def test_the_registered_texts_and_graphs(cli: Any) -> None:
     people = cli("data", "list").out
     sources = json.loads(cli("data", "list", "--json").out)
-    assert [source["name"] for source in sources] == [*SOURCES, *GRAPHS]
+    assert [source["name"] for source in sources] == [*SOURCES, *GRAPHS, adenylate_kinase.NAME, *SENSORS]
     for source in sources:
         assert source["name"] in people
         assert source["licence"] in people

@@ -14,7 +14,7 @@ from unrolled.spec import TASKS, default_spec
 CELL = Path(__file__).parents[2] / "examples" / "minimal_gated_unit.py"
 
 
-@pytest.mark.parametrize("task", [task for task in TASKS if task not in ("text", "nodes", "protein")])
+@pytest.mark.parametrize("task", [task for task in TASKS if task not in ("text", "nodes", "protein", "sensors")])
 def test_every_task_trains_with_its_own_defaults(cli: Any, quick: tuple[str, ...], task: str) -> None:
     answer = cli("train", task, *quick, "--name", "one")
     assert answer.code == 0

@@ -19,7 +19,7 @@ _GROUPS = {
     "model": Group("Model", sort_key=2),
     "training": Group("Training", sort_key=3),
 }
-_HASHES = ("text_sha256", "cell_sha256", "graph_sha256", "files_sha256")
+_HASHES = ("text_sha256", "cell_sha256", "graph_sha256", "files_sha256", "readings_sha256")
 _HYPHENS = ("source",)
 """Options of which a hyphen is a value: standard input."""
 
