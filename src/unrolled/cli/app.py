@@ -93,9 +93,9 @@ Examples:
     "runs": """\
 Examples:
 
-  unrolled runs --sql "SELECT cell, length, count(*) AS runs, avg(accuracy) FROM runs GROUP BY ALL ORDER BY ALL"
-  unrolled runs --sql "SELECT * FROM metrics WHERE run = 'mine' AND kind = 'evaluation'" --csv
-  unrolled runs --sql "DESCRIBE runs"              every column there is
+  unrolled runs --sql "DESCRIBE runs"  every column there is
+  unrolled runs --sql "SELECT cell, avg(accuracy) FROM runs GROUP BY ALL"
+  unrolled runs --sql "SELECT * FROM metrics WHERE run = 'mine'" --csv
 """,
     "gradients": """\
 Examples:
