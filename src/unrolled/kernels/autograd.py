@@ -7,6 +7,7 @@ that, so second and higher derivatives are right whatever the implementation is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -19,7 +20,7 @@ from unrolled.kernels.implementation import Implementation, Inputs
 from unrolled.kernels.reference import Cell, State, Weights
 from unrolled.kernels.reference.unroll import blank_padding
 
-__all__ = ["apply", "in_full", "observe", "through_reference"]
+__all__ = ["apply", "in_full", "observe", "through_reference", "where_reached"]
 
 
 def apply(cell: Cell, implementation: Implementation, inputs: Inputs) -> tuple[Tensor, State]:
@@ -132,21 +133,32 @@ def through_reference(
     given = (inputs.x, *inputs.state, *inputs.weights)
     with torch.enable_grad():
         outputs, alias = _reference_outputs(cell, inputs, given, observed)
+    return where_reached(outputs, alias, gradients, create_graph=again)
+
+
+def where_reached(
+    outputs: Sequence[Tensor | None],
+    inputs: Sequence[Tensor | None],
+    gradients: Sequence[Tensor | None],
+    *,
+    create_graph: bool,
+) -> tuple[Tensor | None, ...]:
+    """`torch.autograd.grad` over what is there: None for an input that is not, or that no gradient reaches."""
     reached = [
         (output, gradient)
         for output, gradient in zip(outputs, gradients, strict=True)
-        if gradient is not None and output.requires_grad
+        if output is not None and gradient is not None and output.requires_grad
     ]
-    wanted = [index for index, t in enumerate(alias) if t is not None and t.requires_grad]
+    wanted = [place for place, t in enumerate(inputs) if t is not None and t.requires_grad]
     found = torch.autograd.grad(
         [output for output, _ in reached],
-        [alias[index] for index in wanted],
+        [t for t in inputs if t is not None and t.requires_grad],
         [gradient for _, gradient in reached],
-        create_graph=again,
+        create_graph=create_graph,
         allow_unused=True,
     )
-    by_index = dict(zip(wanted, found, strict=True))
-    return tuple(by_index.get(index) for index in range(len(given)))
+    by_place = dict(zip(wanted, found, strict=True))
+    return tuple(by_place.get(place) for place in range(len(inputs)))
 
 
 def _reference_outputs(

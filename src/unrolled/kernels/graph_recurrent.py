@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from unrolled.kernels import autocast, graph_gates, transforms
+from unrolled.kernels.autograd import where_reached
 from unrolled.kernels.filters import Filter, side_by_side
 from unrolled.kernels.recurrent import asked_path
 from unrolled.kernels.reference import Weights
@@ -207,21 +208,7 @@ def _through_equation(ctx: Any, given: Sequence[Any], gradients: Sequence[Tensor
             ctx.cell, z, ctx.filters, ctx.cell.state(*state), Weights(W_ih, W_hh, b, None, p), ctx.live
         )
     outputs = (unrolled.output, *unrolled.state)
-    reached = [
-        (output, gradient)
-        for output, gradient in zip(outputs, gradients, strict=True)
-        if gradient is not None and output.requires_grad
-    ]
-    wanted = [place for place, t in enumerate(alias) if t is not None and t.requires_grad]
-    found = torch.autograd.grad(
-        [output for output, _ in reached],
-        [alias[place] for place in wanted],
-        [gradient for _, gradient in reached],
-        create_graph=True,
-        allow_unused=True,
-    )
-    by_place = dict(zip(wanted, found, strict=True))
-    return tuple(by_place.get(place) for place in range(len(given)))
+    return where_reached(outputs, alias, gradients, create_graph=True)
 
 
 def _aside(d: Tensor, live: Tensor | None) -> Tensor | None:
@@ -230,6 +217,14 @@ def _aside(d: Tensor, live: Tensor | None) -> Tensor | None:
         return None
     passing = d * ~live
     d.mul_(live)
+    return passing
+
+
+def _arrive(d_h: Tensor, d_output: Tensor | None, t: int, live: Tensor | None) -> Tensor | None:
+    """`_aside`, and the step's ∂L/∂output added where a node is there."""
+    passing = _aside(d_h, live)
+    if d_output is not None:
+        d_h.add_(d_output[t] if live is None else d_output[t].masked_fill(~live, 0))
     return passing
 
 
@@ -272,10 +267,7 @@ class _RNN:
         gates, block = kept
         d_gates, d_h, room = torch.empty_like(gates), d_state[0], torch.empty_like(block[0])
         for t in reversed(range(len(gates))):
-            live = part.there(t)
-            passing = _aside(d_h, live)
-            if d_output is not None:
-                d_h.add_(d_output[t] if live is None else d_output[t].masked_fill(~live, 0))
+            passing = _arrive(d_h, d_output, t, part.there(t))
             torch.mul(d_h, 1 - gates[t] * gates[t], out=d_gates[t])
             d_h.copy_(_fold(part.filter(t), d_gates[t].view(-1, d_h.shape[-1]), part.weights.W_hh, room))
             if passing is not None:
@@ -323,10 +315,8 @@ class _GRU:
         H = d_h.shape[-1]
         W_gates, W_n = part.weights.W_hh[: 2 * H], part.weights.W_hh[2 * H :]
         for t in reversed(range(len(gates))):
-            filter, live, before = part.filter(t), part.there(t), of_h[t, :, :, 0]
-            passing = _aside(d_h, live)
-            if d_output is not None:
-                d_h.add_(d_output[t] if live is None else d_output[t].masked_fill(~live, 0))
+            filter, before = part.filter(t), of_h[t, :, :, 0]
+            passing = _arrive(d_h, d_output, t, part.there(t))
             graph_gates.gru_d_candidate(gates[t], before, d_h, d_gates[t])
             flat = d_gates[t].view(-1, 3 * H)
             d_reset = _fold(filter, flat[:, 2 * H :], W_n, room)
@@ -375,9 +365,7 @@ class _LSTM:
         (d_h, d_c), d_gates, room = d_state, torch.empty_like(gates), torch.empty_like(block[0])
         for t in reversed(range(len(gates))):
             live = part.there(t)
-            passing, passing_c = _aside(d_h, live), _aside(d_c, live)
-            if d_output is not None:
-                d_h.add_(d_output[t] if live is None else d_output[t].masked_fill(~live, 0))
+            passing, passing_c = _arrive(d_h, d_output, t, live), _aside(d_c, live)
             graph_gates.lstm_d(gates[t], memory[t], memory[t + 1], part.weights.p, d_h, d_c, d_gates[t])
             flat = d_gates[t].view(-1, d_gates.shape[-1])
             d_h.copy_(_fold(part.filter(t), flat, part.weights.W_hh, room))

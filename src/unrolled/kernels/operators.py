@@ -258,17 +258,7 @@ def differentiate_again(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | 
         inputs = Inputs(x, (h0, c0)[: len(cell.state_names)], Weights(*weights), lengths, ctx.reverse, train=True)
         first = autograd.through_reference(cell, inputs, tuple(leaves[GRADIENTS:])[: 1 + len(inputs.state)])
     by_place = (*first[: 1 + len(inputs.state)], *(None,) * (2 - len(inputs.state)), *first[1 + len(inputs.state) :])
-    reached = [(f, c) for f, c in zip(by_place, cotangents, strict=True) if f is not None and c is not None]
-    wanted = [place for place, leaf in enumerate(leaves) if leaf is not None and leaf.requires_grad]
-    second = torch.autograd.grad(
-        [f for f, _ in reached],
-        [leaves[place] for place in wanted],
-        [c for _, c in reached],
-        create_graph=again,
-        allow_unused=True,
-    )
-    found = dict(zip(wanted, second, strict=True))
-    ends = [found.get(place) for place in range(len(leaves))]
+    ends = autograd.where_reached(by_place, leaves, cotangents, create_graph=again)
     return (None, *ends[:GRADIENTS], None, None, None, None, *ends[GRADIENTS:], None)
 
 
