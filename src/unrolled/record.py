@@ -27,10 +27,11 @@ import errno
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import safetensors
 import safetensors.torch
@@ -57,6 +58,7 @@ __all__ = [
     "LOOKS",
     "Run",
     "find_run",
+    "held",
     "list_runs",
     "load_character_model",
     "load_forecaster",
@@ -79,6 +81,8 @@ FAILURE = "failure.json"
 
 MODEL_PREFIX = "model."
 """What the network's tensors are called by in ``state.safetensors``, before their own names."""
+
+M = TypeVar("M", bound=torch.nn.Module)
 
 _SEAL = "unrolled"
 """The one metadata key of our tensor files (several would be written in no fixed order)."""
@@ -109,6 +113,39 @@ def storing(path: Path) -> Iterator[None]:
             raise
         reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
         raise StorageError(f"cannot write {str(path)!r}: {reason}") from error
+
+
+@contextlib.contextmanager
+def held(folder: Path, *, wait: bool) -> Iterator[None]:
+    """Hold a folder against other processes; the system lets go of it when the process ends, however it ends.
+
+    Where the system or the file system has no locks, nothing is held.
+
+    Args:
+        folder: which must be there.
+        wait: for another process to let go of it.
+
+    Raises:
+        BlockingIOError: another process holds it, and this one is not to wait.
+        StorageError: it cannot be opened.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    with storing(folder):
+        opened = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        os.close(opened)
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
@@ -419,9 +456,7 @@ def _with_cell(run: Run, cell: str | None) -> RunSpec:
 def _network(
     run: Run, spec: RunSpec, weights: Mapping[str, Tensor], task: data.Task | data.Vocabulary
 ) -> nn.SequenceClassifier | nn.CharacterModel:
-    model = build_model(spec.recurrent, task)
-    _load(run, model, weights)
-    return model.eval()
+    return _ready(run, build_model(spec.recurrent, task), weights)
 
 
 def load_node_model(run: Run) -> tuple[nn.NodeClassifier, data.NodeClassification]:
@@ -435,12 +470,9 @@ def load_node_model(run: Run) -> tuple[nn.NodeClassifier, data.NodeClassificatio
     _require_own_network(run)
     if not isinstance(run.spec.model, GraphModelSpec):
         raise InputError(f"run {run.name!r} learnt {run.spec.task_name}: it has no network of graph layers")
-    weights = run.weights()
-    task = build_task(run.spec)
+    weights, task = run.weights(), build_task(run.spec)
     assert isinstance(task, data.NodeClassification)
-    model = build_node_classifier(run.spec.model, task)
-    _load(run, model, weights)
-    return model.eval(), task
+    return _ready(run, build_node_classifier(run.spec.model, task), weights), task
 
 
 def load_forecaster(run: Run) -> tuple[nn.GraphForecaster, data.Forecasting]:
@@ -454,12 +486,9 @@ def load_forecaster(run: Run) -> tuple[nn.GraphForecaster, data.Forecasting]:
     _require_own_network(run)
     if not isinstance(run.spec.model, GraphTimeModelSpec):
         raise InputError(f"run {run.name!r} learnt {run.spec.task_name}: it forecasts nothing")
-    weights = run.weights()
-    task = build_task(run.spec)
+    weights, task = run.weights(), build_task(run.spec)
     assert isinstance(task, data.Forecasting)
-    model = build_forecaster(run.spec.model, task)
-    _load(run, model, weights)
-    return model.eval(), task
+    return _ready(run, build_forecaster(run.spec.model, task), weights), task
 
 
 def _require_own_network(run: Run) -> None:
@@ -469,7 +498,8 @@ def _require_own_network(run: Run) -> None:
         )
 
 
-def _load(run: Run, model: torch.nn.Module, weights: Mapping[str, Tensor]) -> None:
+def _ready(run: Run, model: M, weights: Mapping[str, Tensor]) -> M:
+    """The network with the run's weights, in `eval` mode."""
     if run.spec.training.precision == "float64":
         model.double()
     try:
@@ -477,3 +507,4 @@ def _load(run: Run, model: torch.nn.Module, weights: Mapping[str, Tensor]) -> No
     except RuntimeError as error:
         detail = " ".join(line.strip() for line in str(error).splitlines()[1:2]) or _first_line(error)
         raise RecordError(f"the weights of run {run.name!r} are not of its spec's network: {detail}") from None
+    return model.eval()

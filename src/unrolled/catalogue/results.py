@@ -8,14 +8,11 @@ History of `FORMAT`: 1, the first.
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import json
-import os
-import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +21,7 @@ from typing import Any, Literal, final
 from unrolled.catalogue.columns import columns, solved_step, values
 from unrolled.catalogue.database import connected, load
 from unrolled.errors import InputError, RecordError
-from unrolled.record import Run, storing, write_whole
+from unrolled.record import Run, held, storing, write_whole
 from unrolled.spec import RunSpec, parse
 
 __all__ = ["FORMAT", "ResultRow", "ResultsFile", "read_results", "write_results"]
@@ -236,7 +233,7 @@ class ResultsFile:
 
     def _write(self) -> None:
         began = time.monotonic()
-        with _held(self._path.absolute().parent):
+        with held(self._path.absolute().parent, wait=True):
             there = read_results(self._path) if self._path.exists() else ()
             self.rows = {row.identity: row for row in there} | self.rows
             write_results(self._path, self.rows.values())
@@ -248,21 +245,3 @@ class ResultsFile:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-@contextlib.contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Holds a folder against others who would replace a file in it, who wait."""
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
-    with storing(folder):
-        held = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(held, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(held)

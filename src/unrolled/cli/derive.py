@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from unrolled.cli.exit_codes import FAILED
 from unrolled.errors import InputError, TextError, UnknownName
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["derive"]
 
-WRONG = 1
 MOST_BYTES = 1 << 20
 
 
@@ -74,7 +74,7 @@ def derive(
         print(json.dumps({"equal": verdict.equal, **_plain(dataclasses.asdict(verdict))}, indent=1, ensure_ascii=False))
     else:
         _show(console, verdict)
-    return 0 if verdict.equal else WRONG
+    return 0 if verdict.equal else FAILED
 
 
 def _read(file: Path) -> str:

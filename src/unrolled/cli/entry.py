@@ -11,14 +11,11 @@ from typing import TextIO
 from cyclopts import CycloptsError
 
 from unrolled.cli.app import app
+from unrolled.cli.exit_codes import BROKEN_PIPE, INTERRUPTED, MISTAKE
 from unrolled.cli.sentences import sentence
 from unrolled.errors import UnrolledError
 
-__all__ = ["BROKEN_PIPE", "INTERRUPTED", "MISTAKE", "main"]
-
-MISTAKE = 2
-INTERRUPTED = 130
-BROKEN_PIPE = 141
+__all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
+from unrolled.cli.exit_codes import FAILED, INTERRUPTED
 from unrolled.cli.memory_options import cells_of, require_least, settings_of
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from unrolled.analysis.memory import SizeReading
 
 __all__ = ["horizon"]
-
-FAILED = 1
-INTERRUPTED = 130
 
 
 def horizon(

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from unrolled.cli.exit_codes import FAILED, INTERRUPTED
 from unrolled.cli.memory_options import cells_of, require_least, settings_of, sizes_of
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from unrolled.spec import RunSpec
 
 __all__ = ["memory"]
-
-FAILED = 1
-INTERRUPTED = 130
 
 
 def memory(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from rich.console import Console
 
+from unrolled.cli.exit_codes import FAILED, INTERRUPTED
 from unrolled.errors import InputError, StorageError, UnrolledError
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from unrolled.record import Run
 
 __all__ = ["reproduce"]
-
-INCOMPLETE = 1
-INTERRUPTED = 130
 
 
 def reproduce(
@@ -77,7 +75,7 @@ def reproduce(
         console.print(f"{out}  open it in a browser", soft_wrap=True)
     for claim, error in board.failures:
         print(f"error: claim {claim.name!r} was not measured: {error}", file=sys.stderr)
-    return INCOMPLETE if board.failures else 0
+    return FAILED if board.failures else 0
 
 
 def _require_place(out: Path) -> None:

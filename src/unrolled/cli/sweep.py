@@ -20,6 +20,7 @@ from unrolled import training
 from unrolled.catalogue import ResultRow
 from unrolled.cli.data import announce_fetch
 from unrolled.cli.engines import ENGINE_OPTIONS, choose_engine
+from unrolled.cli.exit_codes import FAILED, INTERRUPTED
 from unrolled.cli.names import default_name
 from unrolled.cli.options import sections, spec_mapping, spec_parameters
 from unrolled.cli.progress import duration
@@ -30,8 +31,6 @@ from unrolled.training import Engine, Failure, Progress
 
 __all__ = ["app"]
 
-FAILED = 1
-INTERRUPTED = 130
 
 _EXAMPLES = """\
 Examples:

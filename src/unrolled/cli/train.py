@@ -16,6 +16,7 @@ from rich.text import Text
 
 from unrolled import training
 from unrolled.cli.data import announce_fetch
+from unrolled.cli.exit_codes import INTERRUPTED
 from unrolled.cli.names import free_name, name_to_resume
 from unrolled.cli.options import spec_mapping, spec_parameters
 from unrolled.cli.progress import Display
@@ -28,7 +29,6 @@ from unrolled.training.processes import is_first_process, process_count
 
 __all__ = ["app"]
 
-INTERRUPTED = 130
 
 _HASHED = {
     "text_sha256": {"source", "vocabulary", "encoding", "keep_bom", "keep_licence"},

@@ -6,9 +6,8 @@ import contextlib
 import io
 import json
 import os
-import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
 
@@ -24,6 +23,7 @@ from unrolled.record import (
     SUMMARIES,
     WEIGHTS,
     Run,
+    held,
     open_run,
     read_tensors,
     storing,
@@ -99,7 +99,7 @@ class DiskLedger(Ledger):
         path: the run's directory; it has its ``spec.yaml``.
         identity: of the spec.
         given_model: whether the network was given to `train`, and so is not of the spec.
-        hold: what holds the directory (`_held`); the ledger lets go of it when it is closed.
+        hold: what holds the directory (`held`); the ledger lets go of it when it is closed.
 
     Attributes:
         resumed: the checkpoint to go on from, where there is one.
@@ -208,28 +208,6 @@ class _Lines:
         self._file.close()
 
 
-@contextlib.contextmanager
-def _held(path: Path) -> Iterator[None]:
-    """Holds the directory against a second process; the system lets go of it when the process ends, however it ends."""
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
-    with storing(path):
-        folder = os.open(path, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise HeldError(f"run {path.name!r} is being trained by another process") from None
-        except OSError:  # a file system without locks
-            pass
-        yield
-    finally:
-        os.close(folder)
-
-
 def require_name(name: str) -> None:
     """Refuse a run's name that cannot be a directory's on every system.
 
@@ -262,7 +240,10 @@ def open_ledger(path: Path, spec: RunSpec, *, resume: bool, given_model: bool) -
     with contextlib.ExitStack() as hold:
         is_new = _make(path)
         try:
-            hold.enter_context(_held(path))
+            try:
+                hold.enter_context(held(path, wait=False))
+            except BlockingIOError:
+                raise HeldError(f"run {path.name!r} is being trained by another process") from None
             there = _there(path, spec, resume)  # for another process may just have begun or ended it
             if there is None:
                 write_whole(path / SPEC, dump_yaml(spec))
@@ -301,9 +282,9 @@ def _make(path: Path) -> bool:
 def is_held(path: Path) -> bool:
     """Whether a process trains the run in ``path`` at this moment, as far as the file system can tell."""
     try:
-        with _held(path):
+        with held(path, wait=False):
             return False
-    except HeldError:
+    except BlockingIOError:
         return True
 
 
