@@ -44,7 +44,7 @@ def test_every_layer_learns_planted_classes(layer: str) -> None:
     assert final.loss_nats < 0.7
 
 
-@pytest.mark.parametrize("layer", ["gcn", "gat", "gatv2"])
+@pytest.mark.parametrize("layer", LAYERS)
 def test_bf16_trains_as_float32_does(layer: str) -> None:
     full, half = (last(spec_of(layer=layer, dropout=0.0, precision=precision)) for precision in ("float32", "bf16"))
     assert full.test is not None

@@ -112,22 +112,67 @@ def test_graphs_side_by_side_are_each_alone(make):
     torch.testing.assert_close(layer(torch.cat(x), batch(graphs)), alone, rtol=0, atol=1e-11)
 
 
-def test_half_precision_and_autocast_are_near(make):
-    graph, layer = some_graph(), make(24, 24)
-    x = torch.randn(40, 24)
-    expected = layer(x, graph).detach()
-    scale = float(expected.abs().max())
-    half, low = copy.deepcopy(layer).bfloat16(), x.bfloat16().requires_grad_()
-    found = half(low, graph)
-    assert found.dtype == torch.bfloat16
-    torch.testing.assert_close(found.float(), expected, rtol=0, atol=0.05 * scale)
-    found.float().square().sum().backward()
-    assert torch.isfinite(low.grad).all()
-    with torch.autocast("cpu", torch.bfloat16):
-        found = layer(x.requires_grad_(), graph)
-    torch.testing.assert_close(found.float(), expected, rtol=0, atol=0.05 * scale)
-    found.float().square().sum().backward()
-    assert torch.isfinite(x.grad).all()
+def in_bfloat16(layer, way):
+    """The layer and how it is called: as a module of bfloat16, or under autocast with float32 weights."""
+    if way == "module":
+        half = copy.deepcopy(layer).bfloat16()
+        return half, lambda x, graph: half(x.bfloat16(), graph)
+
+    def cast(x, graph):
+        with torch.autocast("cpu", torch.bfloat16):
+            return layer(x, graph)
+
+    return layer, cast
+
+
+def gradients(layer, call, x, cotangent):
+    x = x.clone().requires_grad_()
+    y = call(x, some_graph())
+    found = torch.autograd.grad(y, [x, *layer.parameters()], cotangent.to(y.dtype))
+    assert all(torch.isfinite(each).all() for each in found)
+    return y.detach().float(), found[0].float(), torch.cat([each.float().flatten() for each in found[1:]])
+
+
+@pytest.mark.parametrize("way", ["module", "autocast"])
+def test_outputs_and_gradients_in_bfloat16_are_near(make, way, request):
+    """Two roundings, 2⁻⁹ each, of linear layers' values; where a relu or a leaky one switches, a slope changes too:
+    measured over eight draws .004 and .09.
+    """
+    torch.manual_seed(0)
+    layer, x, cotangent = make(24, 24), torch.randn(40, 24), torch.randn(40, 24)
+    expected = gradients(layer, layer, x, cotangent)
+    found = gradients(*in_bfloat16(layer, way), x, cotangent)
+    is_smooth = request.node.callspec.params["make"] in ("gcn", "gcn, random walk", "sage", "cheb")
+    for which, bound in enumerate((0.01, *[0.01 if is_smooth else 0.15] * 2)):
+        off = (found[which] - expected[which]).norm() / expected[which].norm()
+        assert off <= bound, (which, float(off))
+
+
+@pytest.mark.parametrize("way", ["module", "autocast"])
+def test_a_layer_trains_in_bfloat16_as_in_float32(make, way, request):
+    """Sixty steps of Adam towards what another layer of the kind says; over six seeds the loss was
+    within 6 % of float32's, with attention within 16 %.
+    """
+
+    def loss_after(layer, call):
+        optimiser = torch.optim.Adam(layer.parameters(), lr=0.03)
+        for _ in range(60):
+            loss = (call(x, graph).float() - target).square().mean() / target.square().mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        return float(loss.detach())
+
+    torch.manual_seed(0)
+    graph, x = some_graph(), torch.randn(40, 24)
+    teacher, layer = make(24, 24), make(24, 24)
+    layer.reset_parameters()
+    target = teacher(x, graph).detach()
+    full = copy.deepcopy(layer)
+    expected = loss_after(full, full)
+    assert expected < 0.2  # from about 1
+    bound = 0.25 if request.node.callspec.params["make"].startswith("gat") else 0.1
+    assert loss_after(*in_bfloat16(layer, way)) == pytest.approx(expected, rel=bound)
 
 
 @pytest.mark.parametrize("kind", [GATConv, GATv2Conv])
