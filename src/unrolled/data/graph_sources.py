@@ -17,6 +17,7 @@ import torch
 
 from unrolled.data.citation import CITATION_GRAPHS, citation_archive, citation_graph
 from unrolled.data.graph_files import GRAPH_FILES, read_graph_file
+from unrolled.data.graph_memory import available_bytes
 from unrolled.data.graphs import course_2019, course_2020, karate_club, planted_partition, rmat
 from unrolled.data.taxonomy import taxonomy, taxonomy_archive
 from unrolled.errors import InputError, SourceError, UnknownName
@@ -56,13 +57,26 @@ class GraphSource:
 
 def _planted(sizes: tuple[int, ...]) -> Graph:
     nodes, classes, degree = (*sizes, *(10_000, 5, 10)[len(sizes) :])
+    _require_memory("planted", 230 * nodes + 80 * nodes * degree)
     generator = torch.Generator().manual_seed(SEED)
     return planted_partition(nodes, classes, degree, features=PLANTED_FEATURES, generator=generator)
 
 
 def _rmat(sizes: tuple[int, ...]) -> Graph:
     scale, degree = (*sizes, *(14, 8)[len(sizes) :])
-    return rmat(scale, degree * 2**scale, generator=torch.Generator().manual_seed(SEED))
+    edges = degree * 2 ** min(scale, 32)  # greater scales are refused
+    _require_memory("rmat", 45 * edges if scale < 32 else 0)
+    return rmat(scale, edges, generator=torch.Generator().manual_seed(SEED))
+
+
+def _require_memory(name: str, needed: int) -> None:
+    """Refuse a graph that would not fit while it is made; bytes a node and an edge are as measured, rounded up."""
+    needed, there = min(needed, 10**18), available_bytes()
+    if needed > there:
+        raise InputError(
+            f"{name} of that size takes about {needed / 1e9:.1f} GB to make, and {there / 1e9:.1f} GB are left: "
+            f"fewer nodes or a lower degree would do ({name}:{':'.join(map(str.upper, GRAPHS[name].sizes))})"
+        )
 
 
 def _citation(name: str) -> GraphSource:

@@ -74,7 +74,7 @@ class Structure:
     def rewired(self, self_loops: str) -> Rewiring:
         """The structure with its self loops treated as `SELF_LOOPS` names it; made once."""
         if self_loops not in SELF_LOOPS:
-            raise UnknownName("way with self loops", self_loops, SELF_LOOPS)
+            raise UnknownName("self-loop way", self_loops, SELF_LOOPS)
         if self_loops not in self.looped_ways:
             self.looped_ways[self_loops] = self._rewire(self_loops)
         return self.looped_ways[self_loops]

@@ -159,7 +159,7 @@ class Graph:
             dtype: of the values; the weights' own by default.
 
         Raises:
-            UnknownName: no such normalisation or way with self loops.
+            UnknownName: no such normalisation or self-loop way.
         """
         dtype = dtype or (torch.get_default_dtype() if self.edge_weight is None else self.edge_weight.dtype)
         key = (normalisation, self_loops, fill, dtype)

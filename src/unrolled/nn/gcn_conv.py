@@ -67,7 +67,7 @@ class GCNConv(nn.Module):
         if normalisation not in NORMALISATIONS:
             raise UnknownName("normalisation", normalisation, NORMALISATIONS)
         if self_loops is not None and self_loops not in SELF_LOOPS:
-            raise UnknownName("way with self loops", self_loops, SELF_LOOPS)
+            raise UnknownName("self-loop way", self_loops, SELF_LOOPS)
         if add_self_loops and not normalize:
             raise InputError("GCNConv: add_self_loops=True needs normalize=True; self_loops='add' adds them alone")
         added = normalize if add_self_loops is None else add_self_loops

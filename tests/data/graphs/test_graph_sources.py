@@ -24,6 +24,14 @@ def test_names_and_sizes() -> None:
     assert all(source.title and source.licence and source.where for source in GRAPHS.values())
 
 
+@pytest.mark.parametrize("name", ["planted:9000000000", "planted:1" + 400 * "0", "rmat:31:900"])
+def test_a_graph_too_large_for_the_machine_is_refused_before_it_is_made(name: str) -> None:
+    with pytest.raises(InputError, match=r"of that size takes about \d+\.\d GB to make, and \d+\.\d GB are left"):
+        read_graph(name)
+    with pytest.raises(InputError, match=r"a scale of 0…31"):
+        read_graph("rmat:5000000000")
+
+
 def test_an_edge_list_with_its_nodes(tmp_path: Path) -> None:
     edges, nodes = tmp_path / "edges.csv", tmp_path / "nodes.csv"
     edges.write_text("source,target,weight\nb,a,2\nc,a,0.5\n")
