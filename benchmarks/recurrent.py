@@ -1,6 +1,6 @@
 """How long do recurrent layers take beside torch's and torchrecurrent's, forward + backward, and do they say the same?
 
-    python benchmarks/recurrent.py                    the table, ragged batches, observing, generation, loading
+    python benchmarks/recurrent.py              the table, ragged batches, observing, stepping, AVX2, errors, loading
     options: --threads 2  --sizes a b c d  --repeats 15  --quick  --check  --write
 
 What is compared runs in one process, in turns, after its outputs and gradients were asserted equal.  A time is the
@@ -11,12 +11,18 @@ Each side does what a training step needs: the output, and the gradients of all 
 or a gradient for the one-hot input.  Left out on theirs: torch.nn's layers and torchrecurrent's read one-hot rows that
 were made beforehand.  On ours: with token input the rows are never made, which a reader of tokens need not.
 torch.nn has no peepholes: in that row it computes less than we do.  Stepping is a user's own loop in Python; the loop
-that writes text, in C, is timed by benchmarks/generation.py.
+that writes text, in C, is timed by benchmarks/generation.py.  The AVX2 rows come from a process of their own, in which
+torch is held to AVX2 by ATEN_CPU_CAPABILITY and ONEDNN_MAX_CPU_ISA.
+
+An error is the worst of the output and of the gradients of x, the initial state and all weights, each relative to its
+largest value, against the same layer in float64; torch's layers are measured in the same way.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
+import functools
 import json
 import os
 import platform
@@ -78,7 +84,12 @@ BOUNDS = {  # time of ours / time of theirs, at a, b, c, d: two threads of an AV
     "stepping LSTM, batch 1 / torch.nn.LSTM": (None, None, 0.50, None),
     "stepping LSTM, batch 64 / torch.nn.LSTM": (None, None, 0.60, None),
     "vanishing LSTM / LSTM": (None, 1.10, 1.10, None),
+    "LSTM AVX2 / torch.nn.LSTM AVX2": (1.0, 1.0, 1.0, None),
 }
+
+ERRORS = {torch.float32: 3e-6, torch.bfloat16: 7e-3}
+"""The largest that an error may be."""
+LOADING_MS = 50
 
 
 class Timing(NamedTuple):
@@ -163,15 +174,16 @@ class Problem:
         return made[0], made[1]
 
 
-def products(size: Size, gates: int, *, tokens: bool) -> Run:
-    """The matrix products of a layer of `gates` gates and nothing else, at torch's speed: the floor under any code."""
+def products(size: Size, gates: int, *, tokens: bool = False, dtype: torch.dtype = torch.float32) -> Run:
+    """The matrix products of a layer of `gates` gates and nothing else, at torch's speed, step by step."""
     T, B, H, rows = size.T, size.B, size.H, gates * size.H
-    h, W = torch.randn(T * B, H), torch.randn(rows, H)
-    d, pre = torch.randn(T * B, rows), torch.empty(T * B, rows)
-    back, W_grad = torch.empty(T * B, H), torch.empty(rows, H)
-    inputs = [] if tokens else [torch.randn(T * B, size.I)]
-    inputs += [torch.randn(T * B, H)] * (size.layers - 1)
-    weights = [torch.randn(x.shape[1], rows) for x in inputs]
+    h, W, d, pre, back, W_grad = (
+        torch.randn(shape, dtype=dtype)
+        for shape in ((T * B, H), (rows, H), (T * B, rows), (T * B, rows), (T * B, H), (rows, H))
+    )
+    inputs = [] if tokens else [torch.randn(T * B, size.I, dtype=dtype)]
+    inputs += [torch.randn(T * B, H, dtype=dtype)] * (size.layers - 1)
+    weights = [torch.randn(x.shape[1], rows, dtype=dtype) for x in inputs]
 
     def run() -> list[Tensor]:
         for x, W_ih in zip(inputs, weights, strict=True):
@@ -243,7 +255,7 @@ def dense_rows(problem: Problem, size: str, repeats: int) -> list[Row]:
         mine, theirs = problem.pair(kind, getattr(torch.nn, name))
         runs[name], runs[f"torch.nn.{name}"] = step(mine, x, cotangent), step(theirs, x, cotangent)
         same(name, runs[name](), runs[f"torch.nn.{name}"]())
-        runs[f"{name} products"] = products(problem.size, gates, tokens=False)
+        runs[f"{name} products"] = products(problem.size, gates)
         if name == "LSTM":
             runs["LSTM on tokens"] = step(mine, tokens, cotangent)
             same("LSTM on tokens", runs["LSTM on tokens"](), runs["torch.nn.LSTM"]())
@@ -266,8 +278,10 @@ def half_rows(problem: Problem, size: str, repeats: int) -> list[Row]:
     cotangent = problem.cotangent.bfloat16()
     runs = {"ours": halved(mine, problem.x, cotangent), "theirs": halved(theirs, problem.x, cotangent)}
     same("LSTM bf16", runs["ours"](), runs["theirs"](), tolerance=3e-2)
-    timed = in_turns(runs, repeats)
-    return [Row("LSTM bf16 / torch.nn.LSTM bf16", size, timed["ours"], timed["theirs"])]
+    timed = in_turns({**runs, "products": products(problem.size, 4, dtype=torch.bfloat16)}, repeats)
+    return [
+        Row("LSTM bf16 / torch.nn.LSTM bf16", size, timed["ours"], timed["theirs"], limit=timed["products"]),
+    ]
 
 
 def ragged_rows(problem: Problem, size: str, repeats: int) -> list[Row]:
@@ -346,6 +360,98 @@ def vanishing_rows(problem: Problem, size: str, repeats: int) -> list[Row]:
     return [Row("vanishing LSTM / LSTM", size, timed["vanishing"], timed["plain"])]
 
 
+def avx2_rows(problem: Problem, size: str, repeats: int) -> list[Row]:
+    """Our variant for AVX2 beside torch held to it."""
+    held = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "UNROLLED_KERNELS": "native-v3"}
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import recurrent; recurrent.print_lstm(*sys.argv[2:])"
+    given = [str(RESULTS.parent), size, str(repeats), str(torch.get_num_threads())]
+    printed = subprocess.check_output([sys.executable, "-c", code, *given], text=True, env={**os.environ, **held})
+    ours, theirs = (Timing(*timing) for timing in json.loads(printed))
+    return [Row("LSTM AVX2 / torch.nn.LSTM AVX2", size, ours, theirs)]
+
+
+def print_lstm(size: str, repeats: str, threads: str) -> None:
+    """The LSTM's two timings in this process, as JSON."""
+    torch.set_num_threads(int(threads))
+    problem = Problem(SIZES[size])
+    mine, theirs = problem.pair(nn.LSTM, torch.nn.LSTM)
+    runs = {"ours": step(mine, problem.x, problem.cotangent), "theirs": step(theirs, problem.x, problem.cotangent)}
+    same("LSTM AVX2", runs["ours"](), runs["theirs"]())
+    timed = in_turns(runs, int(repeats))
+    print(json.dumps([timed["ours"], timed["theirs"]]))
+
+
+class Error(NamedTuple):
+    """Against float64, of one layer at one size; torch's is None where torch.nn has no such layer."""
+
+    name: str
+    dtype: torch.dtype
+    size: str
+    ours: float
+    theirs: float | None
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The line's columns."""
+        theirs = "" if self.theirs is None else f"{self.theirs:.1e}"
+        kind = {torch.float32: "float32", torch.bfloat16: "bf16 autocast"}[self.dtype]
+        return f"{self.name} {kind}", self.size, f"{self.ours:.1e}", theirs, f"{ERRORS[self.dtype]:.0e}"
+
+
+HEAD_OF_ERRORS = ("worst error against float64", "size", "ours", "torch.nn's", "bound")
+
+LAYERS: dict[str, tuple[Callable[..., torch.nn.Module], type[torch.nn.Module] | None]] = {
+    "LSTM": (nn.LSTM, torch.nn.LSTM),
+    "GRU": (nn.GRU, torch.nn.GRU),
+    "GRU, reset before": (functools.partial(nn.GRU, reset_before=True), None),
+    "RNN": (nn.RNN, torch.nn.RNN),
+    "PeepholeLSTM": (nn.PeepholeLSTM, None),
+    "FullPeepholeLSTM": (nn.FullPeepholeLSTM, None),
+}
+
+
+def errors(problem: Problem, size: str) -> list[Error]:
+    """Of every layer in float32 and under bfloat16 autocast."""
+    found = []
+    for name, (ours, theirs) in LAYERS.items():
+        sizes = {"input_size": problem.size.I, "hidden_size": problem.size.H, "num_layers": problem.size.layers}
+        torch.manual_seed(0)
+        mine = ours(**sizes)
+        fields = 2 if "LSTM" in name else 1
+        state = [torch.randn(problem.size.layers, problem.size.B, problem.size.H) / 2 for _ in range(fields)]
+        exact = copy.deepcopy(mine).double()
+        other = None if theirs is None else theirs(**sizes)
+        if other is not None:
+            take_weights(mine, other)
+        for dtype in ERRORS:
+            want = everything(exact, problem, state, torch.float64)
+            got = [
+                None if layer is None else worst(everything(layer, problem, state, dtype), want)
+                for layer in (mine, other)
+            ]
+            assert got[0] is not None
+            found.append(Error(name, dtype, size, got[0], got[1]))
+    return found
+
+
+def everything(layer: torch.nn.Module, problem: Problem, state: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
+    """The output, and the gradients of x, the initial state and all weights."""
+    own = torch.float64 if dtype == torch.float64 else torch.float32
+    x, *fields = (t.detach().to(own).requires_grad_() for t in (problem.x, *state))
+    weights = [parameter for _, parameter in sorted(layer.named_parameters(), key=_place)]
+    with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+        output = layer(x, tuple(fields) if len(fields) > 1 else fields[0])[0]
+    cotangent = problem.cotangent.to(output.dtype)
+    return [output.detach(), *torch.autograd.grad(output, [x, *fields, *weights], cotangent)]
+
+
+def worst(got: list[Tensor], want: list[Tensor]) -> float:
+    """The largest error, relative to the largest value of each; of what is zero throughout, as it is."""
+    return max(
+        float((mine - exact).abs().max() / (exact.abs().max() or 1)) for mine, exact in zip(got, want, strict=True)
+    )
+
+
 def loading_ms() -> float:
     """What importing `unrolled.nn` and loading the library adds to torch's import, in processes of their own.
 
@@ -371,6 +477,7 @@ def measure(arguments: argparse.Namespace) -> list[Row]:
         (observing_rows, "bc"),
         (stepping_rows, "c"),
         (vanishing_rows, "bc"),
+        (avx2_rows, "abc"),
     ]
     rows: list[Row] = []
     print(" | ".join(HEAD))
@@ -383,29 +490,43 @@ def measure(arguments: argparse.Namespace) -> list[Row]:
     return rows
 
 
-def page(rows: list[Row], about: str) -> str:
-    """The table in Markdown."""
+def measure_errors(arguments: argparse.Namespace) -> list[Error]:
+    """The errors at the sizes asked for but d, printed as they come."""
+    found: list[Error] = []
+    print(" | ".join(HEAD_OF_ERRORS))
+    for size in (size for size in "abc" if size in arguments.sizes):
+        for error in errors(Problem(SIZES[size]), size):
+            found.append(error)
+            print(" | ".join(error.cells), flush=True)
+    return found
+
+
+def page(rows: list[Row], wrong: list[Error], about: str) -> str:
+    """The tables in Markdown."""
     sizes = "".join(f"* ({name}) {size}\n" for name, size in SIZES.items())
     lines = "".join(f"| {' | '.join(row.cells)} |\n" for row in rows)
+    errors = "".join(f"| {' | '.join(error.cells)} |\n" for error in wrong)
     return (
         f"# Recurrent layers beside torch's and torchrecurrent's\n\n{about}\n\n{sizes}\n"
         f"| {' | '.join(HEAD)} |\n|{'-|' * len(HEAD)}\n{lines}\n"
+        f"| {' | '.join(HEAD_OF_ERRORS)} |\n|{'-|' * len(HEAD_OF_ERRORS)}\n{errors}\n"
         "Written by `python benchmarks/recurrent.py --write`; its docstring says what each side leaves out. "
         "Forward and backward; observing, stepping: forward.\n"
     )
 
 
-def write(rows: list[Row], about: str) -> None:
-    """Keep the table, for readers and for programs."""
+def write(rows: list[Row], wrong: list[Error], about: str) -> None:
+    """Keep the tables, for readers and for programs."""
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "recurrent.md").write_text(page(rows, about), encoding="utf-8")
+    (RESULTS / "recurrent.md").write_text(page(rows, wrong, about), encoding="utf-8")
     entries = [
         {"row": row.name, "size": row.size, "ours_ms": row.ours.median, "theirs_ms": row.theirs.median}
         | {"ours_spread_ms": row.ours.spread, "theirs_spread_ms": row.theirs.spread, "ratio": row.ratio}
         | {"bound": row.bound, "over_products": row.limit and row.ours.median / row.limit.median}
         for row in rows
     ]
-    text = json.dumps({"about": about, "rows": entries}, indent=1)
+    table = [error._asdict() | {"dtype": str(error.dtype).removeprefix("torch.")} for error in wrong]
+    text = json.dumps({"about": about, "rows": entries, "errors": table}, indent=1)
     (RESULTS / "recurrent.json").write_text(text + "\n", encoding="utf-8")
 
 
@@ -422,18 +543,24 @@ def main() -> int:
     if arguments.quick:
         arguments.sizes, arguments.repeats = ["a", "b"], 5
     torch.set_num_threads(arguments.threads)
+    loading = loading_ms()
     about = (
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {arguments.threads} threads; "
         f"torch {torch.__version__} ({torch.backends.cpu.get_cpu_capability()}); {recurrent.path().reason}; "
-        f"import and load {loading_ms():.0f} ms after torch's; 1-minute load {os.getloadavg()[0]:.1f}."
+        f"import and load {loading:.0f} ms after torch's; 1-minute load {os.getloadavg()[0]:.1f}."
     )
     print(about)
     rows = measure(arguments)
+    wrong = measure_errors(arguments)
     if arguments.write:
-        write(rows, about)
-    missed = [row for row in rows if row.bound is not None and row.ratio > row.bound]
-    for row in missed:
-        print(f"above its bound: {row.name} ({row.size}): {row.ratio:.3g} > {row.bound:.3g}")
+        write(rows, wrong, about)
+    missed = [
+        *(f"{r.name} ({r.size}): {r.ratio:.3g} > {r.bound:.3g}" for r in rows if r.bound and r.ratio > r.bound),
+        *(f"{e.name} ({e.size}): {e.ours:.1e} > {ERRORS[e.dtype]:.0e}" for e in wrong if e.ours > ERRORS[e.dtype]),
+        *([f"import and load: {loading:.0f} ms > {LOADING_MS} ms"] if loading > LOADING_MS else []),
+    ]
+    for sentence in missed:
+        print(f"above its bound: {sentence}")
     return 1 if arguments.check and missed else 0
 
 

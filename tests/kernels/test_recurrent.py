@@ -32,11 +32,14 @@ def test_an_unknown_path_is_named(monkeypatch, make_problem):
 
 
 def test_without_compiled_kernels_torch_serves(monkeypatch, make_problem):
+    def nothing(asked):
+        raise native.NativeUnavailable("a test's reason")
+
     monkeypatch.setattr(native, "implementation", lambda cell, inputs, asked: None)
-    monkeypatch.setattr(native, "describe", lambda: None)
+    monkeypatch.setattr(native, "load", nothing)
     monkeypatch.setenv("UNROLLED_KERNELS", "native")
     assert recurrent.path().name == "torch"
-    assert "no compiled kernels are there" in recurrent.path().reason
+    assert "no native kernels (a test's reason)" in recurrent.path().reason
     problem = make_problem(reference.TANH)
     output, _ = recurrent.unroll(reference.TANH, *problem)
     torch.testing.assert_close(output, reference.unroll(reference.TANH, *problem).output)
@@ -51,7 +54,7 @@ def test_the_door_to_the_compiled_kernels(monkeypatch, make_problem):
         return eager.IMPLEMENTATIONS[cell.name]
 
     monkeypatch.setattr(native, "implementation", implementation)
-    monkeypatch.setattr(native, "describe", lambda: "a test's")
+    monkeypatch.setattr(native, "describe", lambda asked: "a test's")
     monkeypatch.setenv("UNROLLED_KERNELS", "native-v2")
     assert recurrent.path() == ("native-v2", "UNROLLED_KERNELS=native-v2: a test's; torch takes what it does not")
     recurrent.unroll(reference.LSTM, *make_problem(reference.LSTM))

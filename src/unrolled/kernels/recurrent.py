@@ -23,6 +23,7 @@ from unrolled.kernels.reference import Cell, State, Weights
 __all__ = ["Dissection", "PathChoice", "Seen", "asked_path", "dissect", "observe", "path", "pick", "step", "unroll"]
 
 VARIABLE = "UNROLLED_KERNELS"
+PATHS = ("native", *(f"native-{variant}" for variant in native.VARIANTS), "torch", "reference")
 
 
 class Seen(NamedTuple):
@@ -110,8 +111,12 @@ def observe(
 
     The values are zero past a row's end, and differentiable. Arguments and errors as in `unroll`.
     """
-    if autocast.is_on(x.device) or torch.compiler.is_compiling() or transforms.are_active():
+    if torch.compiler.is_compiling() or transforms.are_active():
         return None
+    if autocast.is_on(x.device):
+        x, state, weights = autocast.cast(cell, x, state, weights)
+        with torch.autocast(x.device.type, enabled=False):
+            return observe(cell, x, state, weights, lengths=lengths, reverse=reverse)
     inputs = _inputs(cell, x, state, weights, lengths, reverse)
     implementation = pick(cell, inputs)
     if implementation is None or implementation.observe is None:
@@ -188,10 +193,13 @@ def path() -> PathChoice:
     because = f"{VARIABLE}={asked}" if asked else f"{VARIABLE} is not set"
     if asked == "reference":
         return PathChoice("reference", f"{because}: the equations, step by step")
-    compiled = None if asked == "torch" else native.describe()
-    if compiled is not None:
-        return PathChoice(asked or "native", f"{because}: {compiled}; torch takes what it does not")
-    missing = "" if asked == "torch" else "; no compiled kernels are there"
+    missing = ""
+    if asked != "torch":
+        try:
+            compiled = native.describe(asked)
+            return PathChoice(asked or "native", f"{because}: {compiled}; torch takes what it does not")
+        except native.NativeUnavailable as reason:
+            missing = f"; no native kernels ({reason})"
     return PathChoice("torch", f"{because}{missing}: {vendor.describe()}, our own loop for the rest")
 
 
@@ -202,8 +210,8 @@ def asked_path() -> str:
         UnknownName: it names no path.
     """
     asked = os.environ.get(VARIABLE, "")
-    if asked and asked not in ("torch", "reference") and asked.split("-")[0] != "native":
-        raise UnknownName(f"path of {VARIABLE}", asked, ["native", "torch", "reference"])
+    if asked and asked not in PATHS:
+        raise UnknownName(f"{VARIABLE} value", asked, PATHS)
     return asked
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,18 +10,17 @@ from typing import Any
 
 import pytest
 import torch
-from tests.kernels.native.trial import Trial, errors
+from tests.kernels.native.trial import CELLS, InHalf, Trial, errors
 from torch import Tensor
 
 from unrolled import nn
 from unrolled.kernels.native import build
-from unrolled.kernels.native.library import Call, Forward, Gradients, Library
+from unrolled.kernels.native.library import Library
 from unrolled.kernels.native.loader import NativeUnavailable, halves, load, load_half, variants
 
 BOUND, BOUND_OF_GRU = 7e-3, 1e-2
 """One rounding to bfloat16 is 2⁻⁹ = 2e-3 of a value. A GRU's h is its own memory and is rounded at every step, where an
 LSTM's c stays float32."""
-CELLS = ("rnn-tanh", "rnn-relu", "gru", "lstm", "peephole")
 OPTIONS = [
     {},
     {"lengths": True, "reverse": True},
@@ -28,41 +28,9 @@ OPTIONS = [
     {"bias": False, "initial": False, "final": False},
     LARGE := {"T": 3, "B": 37, "I": 70, "H": 128},
     {"T": 2, "B": 3, "I": 130, "H": 98, "threads": 1},
+    {"I": 3, "H": 21, "lengths": True},
+    {"T": 1, "B": 1, "I": 1, "H": 1},
 ]
-
-
-class InHalf:
-    """A library for bfloat16 in the place of one for float32."""
-
-    def __init__(self, library: Library) -> None:
-        self.library = library
-
-    def forward(self, call: Call, *, keep: bool) -> Forward:
-        """As `Library.forward`."""
-        done = self.library.forward(_half(call), keep=keep)
-        return Forward(done.output.float(), tuple(s.float() for s in done.state), done.saved)
-
-    def backward(
-        self,
-        call: Call,
-        output: Tensor,
-        saved: Tensor,
-        grad_output: Tensor,
-        grad_state: tuple[Tensor | None, ...],
-        *,
-        want_x: bool,
-    ) -> Gradients:
-        """As `Library.backward`."""
-        done = self.library.backward(
-            _half(call), output.bfloat16(), saved, grad_output.bfloat16(), grad_state, want_x=want_x
-        )
-        return done._replace(x=None if done.x is None else done.x.float())
-
-
-def _half(call: Call) -> Call:
-    hidden, *memory = call.state
-    x = call.x.bfloat16() if call.x.is_floating_point() else call.x
-    return call._replace(x=x, state=(None if hidden is None else hidden.bfloat16(), *memory))
 
 
 def _emulated(folder: Path) -> Library:
@@ -71,13 +39,13 @@ def _emulated(folder: Path) -> Library:
     if level != "v4":
         pytest.skip("a tile's row is a vector of AVX-512, which does not run here")
     made = folder / "unrolled-emulated.so"
-    sources = sorted(str(s) for s in build.SOURCES.glob("*.c") if not s.name.startswith(build.OF_FLOATS))
     try:
         compiler = build._compiler(build.host_target(), level)
     except build.BuildFailed as reason:
         pytest.skip(str(reason))
     defines = [*build.DEFINES["amx"], "-DUNROLLED_AMX_EMULATED"]
-    subprocess.run([*compiler, *build.FLAGS, *defines, *sources, "-o", str(made)], check=True, capture_output=True)
+    command = [*compiler, *build.FLAGS, *defines, *build.sources("amx"), "-o", str(made)]
+    subprocess.run(command, check=True, capture_output=True)
     return Library(made)
 
 
@@ -100,24 +68,29 @@ def half(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 )
 def test_near_the_equation(half: Library, cell: str, options: dict[str, Any]) -> None:
     trial = Trial(cell, **{"T": 5, "B": 7, "I": 4, "H": 22, "dtype": torch.bfloat16, **options})
-    library: Any = InHalf(half)
-    found = errors(library, trial, floor=1.0)
+    found = errors(InHalf(half), trial, floor=1.0)
     assert max(found.values()) < (BOUND_OF_GRU if cell == "gru" else BOUND), found
 
 
-def test_knows_the_cells_whose_products_are_on_h(half: Library) -> None:
-    assert half.knows == set(CELLS) and half.dtype == torch.bfloat16
+LAYERS = {
+    **{layer.__name__: layer for layer in (nn.RNN, nn.GRU, nn.LSTM, nn.PeepholeLSTM, nn.FullPeepholeLSTM)},
+    "GRU that resets before": functools.partial(nn.GRU, reset_before=True),
+}
 
 
-@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM, nn.PeepholeLSTM])
+@pytest.mark.parametrize("kind", LAYERS.values(), ids=LAYERS)
 @pytest.mark.parametrize("odd", [False, True])
 def test_autocast_and_modules_of_bfloat16(half: Library, monkeypatch: pytest.MonkeyPatch, kind: Any, odd: bool) -> None:
     name = half.file.stem.rpartition("-")[2]
     if name == "emulated":
         pytest.skip("no layer takes it")
     monkeypatch.setenv("UNROLLED_KERNELS", f"native-{name}")
+    asked = []
+    forward = Library.forward
+    monkeypatch.setattr(Library, "forward", lambda self, *a, **k: asked.append(self.dtype) or forward(self, *a, **k))
     torch.manual_seed(0)
-    layer = kind(7 if odd else 8, 24, num_layers=2)
+    sizes = (7, 23) if odd else (8, 24)
+    layer = kind(*sizes, num_layers=2, bidirectional=True)
     x = torch.randn(6, 5, layer.input_size, requires_grad=True)
     lengths = torch.tensor([6, 0, 3, 1, 5])
     leaves = [x, *layer.parameters()]
@@ -127,11 +100,18 @@ def test_autocast_and_modules_of_bfloat16(half: Library, monkeypatch: pytest.Mon
 
     want, _ = layer(x, lengths=lengths)
     with torch.autocast("cpu", torch.bfloat16):
+        asked.clear()
         got, _ = layer(x, lengths=lengths)
-    assert got.dtype == torch.bfloat16
+        seen = layer.observe(x, lengths=lengths)
+    assert got.dtype == torch.bfloat16 and asked == [torch.bfloat16] * 8
+    assert torch.equal(seen.output, got)
+    for layers in zip(seen.layers, layer.observe(x, lengths=lengths).layers, strict=True):
+        for mine, other in zip(*layers, strict=True):
+            assert mine.keys() == other.keys()
+            assert all((mine[name] - other[name]).abs().max() < 1e-2 for name in mine)
     for mine, other in zip([got, *gradients(got)], [want, *gradients(want)], strict=True):
         assert (mine - other).abs().max() < 3e-2 * other.abs().max()
-    own = kind(layer.input_size, 24, num_layers=2).bfloat16()
+    own = kind(*sizes, num_layers=2, bidirectional=True).bfloat16()
     own.load_state_dict(layer.state_dict())
     assert torch.equal(own(x.bfloat16(), lengths=lengths)[0], got)
 

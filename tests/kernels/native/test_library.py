@@ -11,12 +11,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.kernels.native.trial import CELLS, Torch, Trial, errors
+from tests.kernels.native.trial import CELLS, InHalf, Torch, Trial, errors
 
 from unrolled.kernels.native.library import Call, Library
-from unrolled.kernels.native.loader import load
+from unrolled.kernels.native.loader import halves, load, load_half
 
-BOUND = 3e-6
+BOUND, BOUND_OF_HALF = 3e-6, 7e-3
 """torch's own float32 loop, measured in the same way, stays below 1.2e-6 on the shapes of `OPTIONS`."""
 OPTIONS = [
     {},
@@ -43,8 +43,11 @@ def test_equals_the_equation(library: Library, cell: str, options: dict[str, int
 def trials(draw: st.DrawFn) -> Trial:
     """Any shape and any options."""
     flag = st.booleans()
+    cell = draw(st.sampled_from(sorted(CELLS)))
+    smooth = cell != "rnn-relu"  # near relu's kink a rounding puts a unit on its other side
+    dtypes = [torch.float32, torch.bfloat16] if halves() and smooth else [torch.float32]
     return Trial(
-        cell=draw(st.sampled_from(sorted(CELLS))),
+        cell,
         T=draw(st.integers(1, 9)),
         B=draw(st.integers(1, 20)),
         I=draw(st.integers(1, 70)),
@@ -57,20 +60,24 @@ def trials(draw: st.DrawFn) -> Trial:
         final=draw(flag),
         threads=draw(st.integers(1, 5)),
         seed=draw(st.integers(0, 2**31)),
+        dtype=draw(st.sampled_from(dtypes)),
     )
 
 
 def check(trial: Trial) -> None:
-    """Hold a random trial to BOUND; where its numbers are badly conditioned, to a few times torch's own error.
+    """Hold a random trial to its dtype's bound; where its numbers are badly conditioned, to torch's own error.
+
+    To a few times that in float32, where all orders of a sum are as good.
 
     A gradient is a sum of H terms of order 1 and more, so its order is √H: where it cancels to less (H = 139, with one
     row, one step and one input) an error relative to what is left says nothing of the code that summed.
     """
     floors = {"floor": 1.0, "sums": trial.H**0.5}
-    found = errors(load(), trial, **floors)
-    assert max(found.values()) < BOUND or max(found.values()) < 4 * max(errors(Torch(), trial, **floors).values()), (
-        found
-    )
+    half = trial.dtype == torch.bfloat16
+    found = errors(InHalf(load_half()) if half else load(), trial, **floors)
+    if max(found.values()) > (BOUND_OF_HALF if half else BOUND):
+        own = max(errors(Torch(trial.dtype), trial, **floors).values())
+        assert max(found.values()) < own * (1 if half else 4), found
 
 
 @settings(max_examples=60, deadline=None)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from unrolled import nn
-from unrolled.kernels import native
+from unrolled.kernels import native, recurrent
 from unrolled.kernels.native import build, loader
 from unrolled.kernels.native.library import Library
 
@@ -35,13 +35,29 @@ def test_a_variant_that_does_not_run_here_is_refused(best: Library) -> None:
         loader.load("native-v9")
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_processor_without_the_variant_is_said_once(
+    best: Library, monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr(loader, "halves", lambda: ())
+    monkeypatch.setenv("UNROLLED_KERNELS", "native-amx")
+    native._warn_once.cache_clear()
+    layer, x = nn.LSTM(3, 4).to(dtype), torch.randn(2, 1, 3).to(dtype)
+    with pytest.warns(UserWarning, match="torch serves instead: no variant 'amx' runs here: it needs AMX") as caught:
+        layer(x)
+        layer(x)
+    assert len(caught) == 1
+    assert recurrent.path().name == "torch" and "it needs AMX" in recurrent.path().reason
+
+
 def test_the_build_step_s_reason_is_passed_on(nothing_built: Path) -> None:
     with pytest.raises(loader.NativeUnavailable, match="they were not built"):
         loader.load()
     (nothing_built / build.REASON).write_text("no compiler anywhere\n")
     with pytest.raises(loader.NativeUnavailable, match="no compiler anywhere"):
         loader.load()
-    assert native.describe() is None
+    with pytest.raises(loader.NativeUnavailable, match="no compiler anywhere"):
+        native.describe()
 
 
 def test_without_a_library_torch_serves_with_one_warning(nothing_built: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from unrolled.kernels.native import build
-from unrolled.kernels.native.loader import variants
+from unrolled.kernels.native.loader import halves, variants
 
 KEPT = "#define KEPT_BYTES ((size_t)1 << 30)"
 SANITIZE = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -49,14 +49,14 @@ def test_the_kernels_own_tests_run_clean(tmp_path: Path) -> None:
     assert KEPT in block
     (sources / "block.c").write_text(block.replace(KEPT, "#define KEPT_BYTES ((size_t)0)"))
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        list(threads.map(lambda variant: _compile(str(gcc), variant, sources, tmp_path), variants()))
+        list(threads.map(lambda variant: _compile(str(gcc), variant, sources, tmp_path), (*variants(), *halves())))
     environment = {
         **os.environ,
         "LD_PRELOAD": " ".join(map(str, runtimes)),
         "ASAN_OPTIONS": "detect_leaks=0",  # Python's own
         "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
     }
-    tests = ("tests/kernels/native/test_library.py", "tests/kernels/native/test_stack.py")
+    tests = [f"tests/kernels/native/test_{part}.py" for part in ("library", "half", "observed", "stack")]
     done = subprocess.run(
         [sys.executable, "-c", RUN, str(tmp_path), *tests, "-k", "not fork and not another_process"],
         cwd=ROOT,
@@ -77,7 +77,6 @@ def _runtime(gcc: str, name: str) -> str | None:
 
 def _compile(gcc: str, variant: str, sources: Path, folder: Path) -> None:
     flags = [flag for flag in build.FLAGS if flag != "-O3"]
-    machine = [f"-march=x86-64-{variant}"] if variant in build.X86 else []
-    files = map(str, sorted(sources.glob("*.c")))
+    files = [*build.DEFINES.get(variant, ()), *build.sources(variant, sources)]
     library = folder / build.library_name(variant, build.TARGETS[build.host_target()].suffix)
-    subprocess.run([gcc, *flags, *SANITIZE, *machine, *files, "-o", str(library)], check=True)
+    subprocess.run([gcc, *flags, *SANITIZE, *build.machine(variant), *files, "-o", str(library)], check=True)

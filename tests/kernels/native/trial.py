@@ -12,6 +12,7 @@ from torch.nn.functional import one_hot
 from unrolled.kernels.autograd import in_full
 from unrolled.kernels.eager import IMPLEMENTATIONS
 from unrolled.kernels.implementation import Inputs
+from unrolled.kernels.native import half
 from unrolled.kernels.native.library import KINDS, Call, Forward, Gradients, Library
 from unrolled.kernels.reference import full_peephole, gru, lstm, peephole, rnn
 from unrolled.kernels.reference.cell import Cell, Weights
@@ -58,23 +59,77 @@ class Trial:
 
 
 class Torch:
-    """torch's own float32 arithmetic in the library's place: what float32 can do on a trial."""
+    """torch's own arithmetic in the library's place: what `dtype` can do on a trial."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        self.dtype = dtype
 
     def forward(self, call: Call, *, keep: bool) -> Forward:
         """As `Library.forward`."""
-        inputs = Inputs(call.x, call.state, Weights(*call.weights), call.lengths, call.reverse, keep)
+        state, weights = self._cast(*call.state), Weights(*self._cast(*call.weights))
+        inputs = Inputs(*self._cast(call.x), state, weights, call.lengths, call.reverse, keep)
         self.inputs = in_full(inputs)
         result = IMPLEMENTATIONS[call.cell].forward(self.inputs)
         self.saved = result.saved if keep else self.saved
-        return Forward(result.output, result.state, torch.empty(0) if keep else None)
+        return Forward(result.output.float(), tuple(s.float() for s in result.state), torch.empty(0) if keep else None)
 
-    def backward(self, call: Call, output: Tensor, saved: Tensor, *gradients: Any, want_x: bool) -> Gradients:
+    def backward(
+        self,
+        call: Call,
+        output: Tensor,
+        saved: Tensor,
+        grad_output: Tensor,
+        grad_state: tuple[Tensor | None, ...],
+        *,
+        want_x: bool,
+    ) -> Gradients:
         """As `Library.backward`, after the last `forward` that kept."""
-        found = IMPLEMENTATIONS[call.cell].backward(self.inputs, self.saved, *gradients, want_x)
-        return Gradients(found.x, found.state, tuple(found.weights))
+        above, *final = self._cast(grad_output, *grad_state)
+        found = IMPLEMENTATIONS[call.cell].backward(self.inputs, self.saved, above, tuple(final), want_x)
+        x, *others = (None if g is None else g.float() for g in (found.x, *found.state, *found.weights))
+        return Gradients(x, tuple(others[: len(final)]), tuple(others[len(final) :]))
+
+    def _cast(self, *tensors: Any) -> tuple[Any, ...]:
+        return tuple(t if t is None or not t.is_floating_point() else t.to(self.dtype) for t in tensors)
 
 
-def errors(library: Library | Torch, trial: Trial, floor: float = FLOOR, sums: float | None = None) -> dict[str, float]:
+class InHalf:
+    """A library for bfloat16 in the place of one for float32."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+
+    def forward(self, call: Call, *, keep: bool) -> Forward:
+        """As `Library.forward`."""
+        done = half.forward(self.library, _half(call), keep=keep)
+        return Forward(done.output.float(), tuple(s.float() for s in done.state), done.saved)
+
+    def backward(
+        self,
+        call: Call,
+        output: Tensor,
+        saved: Tensor,
+        grad_output: Tensor,
+        grad_state: tuple[Tensor | None, ...],
+        *,
+        want_x: bool,
+    ) -> Gradients:
+        """As `Library.backward`."""
+        done = half.backward(
+            self.library, _half(call), output.bfloat16(), saved, grad_output.bfloat16(), grad_state, want_x=want_x
+        )
+        return done._replace(x=None if done.x is None else done.x.float())
+
+
+def _half(call: Call) -> Call:
+    hidden, *memory = call.state
+    x = call.x.bfloat16() if call.x.is_floating_point() else call.x
+    return call._replace(x=x, state=(None if hidden is None else hidden.bfloat16(), *memory))
+
+
+def errors(
+    library: Library | Torch | InHalf, trial: Trial, floor: float = FLOOR, sums: float | None = None
+) -> dict[str, float]:
     """The largest error of every output and gradient, relative to the largest value of each, or to `floor`.
 
     `sums` is the floor of the gradients, where it is another.

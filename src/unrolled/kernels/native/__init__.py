@@ -1,7 +1,8 @@
 """The compiled kernels: plain C with vector extensions, loaded by ctypes, on tensors' own memory.
 
 `implementation` is the door that `kernels.recurrent` knocks at. What lies behind it: `library` (one call, numbers in
-and numbers out), `loader` (which variant), `memory` (blocks that go round), `build` (the compiler), src/ (the kernels).
+and numbers out), `half` (the same for bfloat16), `loader` (which variant), `memory` (blocks that go round), `build`
+(the compiler), src/ (the kernels).
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from unrolled.kernels.implementation import Gradients, Implementation, Inputs, Result, Steps
+from unrolled.kernels.native import half
 from unrolled.kernels.native.library import KINDS, OBSERVED, Call, Library
-from unrolled.kernels.native.loader import NativeUnavailable, halves, load, load_half, variants
+from unrolled.kernels.native.loader import VARIANTS, NativeUnavailable, halves, load, load_half, variants
 from unrolled.kernels.native.stack import Stack, Stepped, take_step
 from unrolled.kernels.reference.cell import Cell
 
-__all__ = ["NativeUnavailable", "Stepped", "describe", "faster", "implementation", "load", "loaded", "step"]
+__all__ = ["VARIANTS", "NativeUnavailable", "Stepped", "describe", "faster", "implementation", "load", "loaded", "step"]
 
 
 def implementation(cell: Cell, inputs: Inputs, asked: str) -> Implementation | None:
@@ -30,15 +31,13 @@ def implementation(cell: Cell, inputs: Inputs, asked: str) -> Implementation | N
     """
     if cell.name not in KINDS or not _readable(inputs) or not (asked or faster(inputs)):
         return None
-    if inputs.weights.W_hh.dtype != torch.bfloat16:
-        found = loaded(asked)
-        return None if found is None or cell.name not in found.knows else _implementation(cell.name, found)
+    found = loaded(asked)
+    if found is None or inputs.weights.W_hh.dtype != torch.bfloat16:
+        return None if found is None else _implementation(cell.name, found)
     try:
-        half = load_half(asked)
-    except NativeUnavailable:
+        return half.implementation(cell.name, load_half(asked))
+    except NativeUnavailable:  # a variant of float32 was asked for, or the processor has none for bfloat16
         return None
-    fits = cell.name in half.knows and inputs.weights.W_hh.shape[1] % 2 == 0
-    return _half_implementation(cell.name, half) if fits else None
 
 
 def step(
@@ -54,7 +53,7 @@ def step(
         if tensor is not x and not tensor.is_contiguous():
             return None
     library = loaded(asked)
-    if library is None or cell.name not in library.knows:
+    if library is None:
         return None
     return take_step(library, Stack(cell.name, weights, state[0].shape[-1]), x, state)
 
@@ -92,14 +91,18 @@ FEW_ROWS = 32
 LARGE_WEIGHTS = 1 << 18  # floats: 1 MiB, a core's second cache
 
 
-def describe() -> str | None:
-    """What is loaded and what else would run here, in words; None where nothing can be loaded."""
+def describe(asked: str = "") -> str:
+    """What UNROLLED_KERNELS loads (empty: the best) and what else would run here, in words.
+
+    Raises:
+        NativeUnavailable: nothing can be loaded; says why.
+    """
+    library = load(asked)
     try:
-        library = load()
+        in_half = f", {load_half(asked).file.name} in bfloat16"
     except NativeUnavailable:
-        return None
-    half = f", {halves()[0]} in bfloat16" if halves() else ""
-    return f"{library.file.name} in float32, of {', '.join(variants())}{half}"
+        in_half = ""
+    return f"{library.file.name} in float32{in_half}; of {', '.join((*variants(), *halves()))}"
 
 
 def _readable(inputs: Inputs) -> bool:
@@ -158,47 +161,6 @@ def _implementation(name: str, library: Library) -> Implementation:
 
     variant = library.file.stem.rpartition("-")[2]
     return Implementation(f"native {variant}", forward, backward, observe, OBSERVED[name], dissect, reads_tokens=True)
-
-
-@functools.cache
-def _half_implementation(name: str, library: Library) -> Implementation:
-    """In bfloat16: sequences and h as they come, weights and memories in float32, where all sums are taken too."""
-
-    def call(inputs: Inputs) -> Call:
-        hidden, *memory = inputs.state
-        W_ih, *others = (None if w is None else w.float() for w in inputs.weights)
-        x = inputs.x
-        assert W_ih is not None
-        if x.dim() == 3 and x.shape[2] % 2:
-            x, W_ih = pad(x, (0, 1)), pad(W_ih, (0, 1))
-        state = (hidden, *(None if c is None else c.float() for c in memory))
-        return Call(name, x, state, (W_ih, *others), inputs.lengths, inputs.reverse)
-
-    def forward(inputs: Inputs) -> Result:
-        done = library.forward(call(inputs), keep=inputs.train)
-        saved = () if done.saved is None else (done.output.detach(), done.saved)
-        return Result(done.output, tuple(s.to(library.dtype) for s in done.state), saved)
-
-    def backward(
-        inputs: Inputs,
-        saved: tuple[Tensor, ...],
-        grad_output: Tensor | None,
-        grad_state: tuple[Tensor | None, ...],
-        want_x: bool,
-    ) -> Gradients:
-        output, kept = saved
-        done = library.backward(
-            call(inputs), output, kept, grad_output, grad_state, want_x=want_x, want_state=_given(inputs)
-        )
-        I = inputs.weights.W_ih.shape[1]  # noqa: E741
-        W_ih, *others = done.weights
-        assert W_ih is not None
-        x = None if done.x is None else done.x[:, :, :I]
-        weights = (None if w is None else w.to(library.dtype) for w in (W_ih[:, :I], *others))
-        return Gradients(x, tuple(None if s is None else s.to(library.dtype) for s in done.state), tuple(weights))
-
-    variant = library.file.stem.rpartition("-")[2]
-    return Implementation(f"native {variant}", forward, backward, reads_tokens=True)
 
 
 def _given(inputs: Inputs) -> bool:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 __all__ = [
     *("LIBRARIES", "REASON", "TARGETS", "BuildFailed", "Target"),
-    *("build", "fresh", "host_target", "library_name", "provide"),
+    *("build", "fresh", "host_target", "library_name", "machine", "provide", "sources"),
 ]
 
 SOURCES = Path(__file__).with_name("src")
@@ -65,10 +65,10 @@ X86 = {
     "amx": "x86_64_v4+avx512bf16+amx_tile+amx_bf16",
 }
 DEFINES = {"bf16": ("-DUNROLLED_BF16",), "amx": ("-DUNROLLED_BF16", "-DUNROLLED_AMX")}
+"""The variants for bfloat16: the same sources with another element; see src/element.h."""
+
 OF_FLOATS = ("attention_", "graph_", "step", "writer")
 """How the sources begin that have no place in the libraries of bfloat16: they turn it into floats themselves."""
-
-"""The variants for bfloat16: the same sources with another element; see src/element.h."""
 
 TARGETS = {
     "linux-x86_64": Target("x86_64-linux-gnu.2.17", X86, ".so", "manylinux_2_17_x86_64.manylinux2014_x86_64"),
@@ -149,11 +149,9 @@ def _stamp(target: str) -> str:
 def _compile(name: str, variant: str, folder: Path) -> Path:
     target = TARGETS[name]
     file = folder / library_name(variant, target.suffix)
-    left_out = OF_FLOATS if variant in DEFINES else ()
-    sources = sorted(str(source) for source in SOURCES.glob("*.c") if not source.name.startswith(left_out))
     with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:  # linkers leave more than the library
         made = Path(scratch) / file.name
-        command = [*_compiler(name, variant), *FLAGS, *DEFINES.get(variant, ()), *sources, "-o", str(made)]
+        command = [*_compiler(name, variant), *FLAGS, *DEFINES.get(variant, ()), *sources(variant), "-o", str(made)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         except (OSError, subprocess.SubprocessError) as error:
@@ -172,9 +170,21 @@ def _compiler(name: str, variant: str) -> list[str]:
     own = os.environ.get("CC") or shutil.which("cc") or shutil.which("clang") or shutil.which("gcc")
     if not own or name != host_target():
         raise BuildFailed(f"no compiler for {name}: neither the package ziglang nor a cc of this machine's")
-    level, *extensions = X86[variant].removeprefix("x86_64_").split("+") if variant in X86 else [""]
-    options = [f"-m{extension.replace('_', '-')}" for extension in extensions]
-    return [own, f"-march=x86-64-{level}", *options] if level else [own]
+    return [own, *machine(variant)]
+
+
+def machine(variant: str) -> list[str]:
+    """The processor of a variant, as gcc and clang are told of it."""
+    if variant not in X86:
+        return []
+    level, *extensions = X86[variant].removeprefix("x86_64_").split("+")
+    return [f"-march=x86-64-{level}", *(f"-m{extension.replace('_', '-')}" for extension in extensions)]
+
+
+def sources(variant: str, folder: Path = SOURCES) -> list[str]:
+    """The files of `folder` that make a variant."""
+    left_out = OF_FLOATS if variant in DEFINES else ()
+    return sorted(str(source) for source in folder.glob("*.c") if not source.name.startswith(left_out))
 
 
 def _has_zig() -> bool:

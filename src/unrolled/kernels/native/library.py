@@ -17,7 +17,7 @@ from unrolled.kernels.native.memory import Memory
 
 __all__ = ["INTERFACE", "KINDS", "OBSERVED", "Call", "Dissected", "Forward", "Gradients", "Library"]
 
-INTERFACE = 6
+INTERFACE = 7
 """The number of the structs in src/ that this folder mirrors; it grows when one of them changes."""
 
 KINDS = {
@@ -49,7 +49,7 @@ class Call(NamedTuple):
     """One layer in one direction: what goes in.
 
     Attributes:
-        cell: a key of `KINDS` that the library `knows`.
+        cell: a key of `KINDS`.
         x: [T,B,I] of the library's dtype, its last axis contiguous; or int64 tokens [T,B], which stand for rows of the
             identity. In bfloat16, I (but for tokens) and H are even.
         state: [B,H] each, hidden first, which has the library's dtype, the memory float32; None stands for zeros.
@@ -124,7 +124,6 @@ class Library:
         file: where it lies.
         lanes: floats in a vector.
         dtype: of the sequences it reads and writes: float32, or bfloat16 with all sums and weights in float32.
-        knows: the cells it computes, a part of `KINDS`.
 
     Args:
         file: the shared library.
@@ -145,8 +144,6 @@ class Library:
         self._backward = _function(library, "unrolled_backward", ctypes.c_void_p)
         self._memory = Memory(library)
         self._shown_gates = _function(library, "unrolled_shown_gates", ctypes.c_int64)
-        shown = _function(library, "unrolled_observed", ctypes.c_int64)
-        self.knows = frozenset(name for name, names in OBSERVED.items() if shown(KINDS[name]) == len(names))
         self.dtype = {4: torch.float32, 2: torch.bfloat16}[_function(library, "unrolled_element_bytes")()]
         _function(library, "unrolled_use_team", ctypes.c_void_p)(_torch_team())
         self._library = library

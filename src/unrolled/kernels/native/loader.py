@@ -10,10 +10,22 @@ from pathlib import Path
 from unrolled.kernels.native import build
 from unrolled.kernels.native.library import Library
 
-__all__ = ["NativeUnavailable", "halves", "load", "load_half", "variants"]
+__all__ = ["VARIANTS", "NativeUnavailable", "halves", "load", "load_half", "variants"]
+
+VARIANTS = tuple(dict.fromkeys(variant for target in build.TARGETS.values() for variant in target.variants))
+"""Every variant that can be asked for."""
 
 HALVES = {"amx": 2, "bf16": 1}
-"""The variants for bfloat16, best first, and the bit of `unrolled_cpu_half` that each needs."""
+"""Those for bfloat16, best first, and the bit of `unrolled_cpu_half` that each needs."""
+
+NEEDS = {
+    "v3": "AVX2 and FMA",
+    "v4": "AVX-512",
+    "bf16": "AVX512-BF16",
+    "amx": "AMX with bfloat16, and the system's leave to use it",
+    "arm64": "arm64",
+}
+"""What a processor must have beyond what every one of x86-64-v2 has."""
 
 
 class NativeUnavailable(Exception):
@@ -23,14 +35,17 @@ class NativeUnavailable(Exception):
 def load(asked: str = "") -> Library:
     """The library: the best variant for this processor, or the one that `asked` ("native-v3") names.
 
+    Where that is for bfloat16, float32 has the best.
+
     Raises:
         NativeUnavailable: no library was built, this processor cannot run it, or it does not load.
     """
     there, variant = variants(), _variant(asked)
     if not there:
         raise NativeUnavailable(_why_not_built())
-    if variant and variant not in (*there, *HALVES):
-        raise NativeUnavailable(f"no variant {variant!r} runs here; there is {', '.join(there)}")
+    if variant and variant not in (*there, *halves()):
+        needs = f": it needs {NEEDS[variant]}" if variant in NEEDS else ""
+        raise NativeUnavailable(f"no variant {variant!r} runs here{needs}; there is {', '.join((*there, *halves()))}")
     return _load(variant if variant in there else there[0])
 
 

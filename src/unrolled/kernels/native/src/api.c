@@ -7,7 +7,7 @@
 #include "storage.h"
 
 /* Bumped whenever struct layer or a function below changes: the loader refuses another's library. */
-EXPORT int64_t unrolled_interface(void) { return 6; }
+EXPORT int64_t unrolled_interface(void) { return 7; }
 
 EXPORT int64_t unrolled_lanes(void) { return LANES; }
 
@@ -19,12 +19,6 @@ EXPORT int64_t unrolled_saved_floats(const struct layer *layer) {
     const struct cell *cell = cell_of(layer->kind);
     struct shape shape = shape_of(layer, cell);
     return kept_floats(&shape, cell, plan_storage_rows(layer));
-}
-
-/* Tensors that `observed` has room for. */
-EXPORT int64_t unrolled_observed(int64_t kind) {
-    const struct cell *cell = cell_of(kind);
-    return cell ? observed_tensors(cell) : -1; /* this library does not know the cell */
 }
 
 /* Blocks of H numbers that `shown_gates` has for each row and step. */

@@ -16,6 +16,7 @@
 struct backward_scratch {
     float *dh, *dstate;        /* [rows, PANEL] */
     float *carry, *c_initial;  /* [rows, padded] */
+    element *factors_initial;  /* the same, where the cell has any: see storage.h */
     float *dpeephole;          /* [3, padded] */
     float *dmemory;            /* [rows, PANEL], where it is shown */
     const element **out, **a;  /* [rows] */
@@ -49,6 +50,7 @@ static void lay_out(struct backward *b, struct arena *arena) {
             .dstate = TAKE(arena, float, rows * PANEL),
             .carry = TAKE(arena, float, rows * shape->padded),
             .c_initial = TAKE(arena, float, rows * shape->padded),
+            .factors_initial = TAKE(arena, element, kept_factors(shape, cell, rows)),
             .dpeephole = TAKE(arena, float, 3 * shape->padded),
             .dmemory = TAKE(arena, float, layer->shown_states && cell->has_memory ? rows * PANEL : 0),
             .out = TAKE(arena, const element *, rows),
@@ -82,6 +84,12 @@ static const float *memory_at(const struct backward *b, ptrdiff_t w, ptrdiff_t s
     const struct slab *slab = &b->plan.slab[w];
     if (step < 0) return b->scratch[w].c_initial;
     return b->c + (slab->first + slab->offset[step]) * b->shape.padded;
+}
+
+static const element *factors_at(const struct backward *b, ptrdiff_t w, ptrdiff_t step) {
+    const struct slab *slab = &b->plan.slab[w];
+    if (step < 0) return b->scratch[w].factors_initial;
+    return b->factors + (slab->first + slab->offset[step]) * b->shape.padded;
 }
 
 /* tiles += ∂L/∂gates (slots from `first` on, of storage rows from `row` on) · one packed block */
@@ -247,7 +255,8 @@ static void run_step(const struct backward *b, ptrdiff_t w, ptrdiff_t step) {
         }
     }
     if (layer->shown_gates) show_gates(b, w, step);
-    for (ptrdiff_t r = 0; cell->recurs_on_memory && r < rows; ++r) b->state_rows[first + r] = (const element *)(panel.c_before + r * shape->padded);
+    const element *memory = PAIR > 1 && cell->recurs_on_memory ? factors_at(b, w, step - 1) : (const element *)panel.c_before;
+    for (ptrdiff_t r = 0; cell->recurs_on_memory && r < rows; ++r) b->state_rows[first + r] = memory + r * shape->padded;
 }
 
 static void put_block(float *to, const struct backward *b, const struct slab *slab, const float *tiles, ptrdiff_t block) {
@@ -317,6 +326,7 @@ static void slab_task(void *context, ptrdiff_t w) {
     const struct slab *slab = &b->plan.slab[w];
     memset(b->scratch[w].dpeephole, 0, (size_t)(3 * b->shape.padded) * sizeof(float));
     initial_memory(b->scratch[w].c_initial, b->layer, &b->shape, slab);
+    round_memory(b->scratch[w].factors_initial, b->scratch[w].c_initial, kept_factors(&b->shape, b->cell, slab->rows));
     start_carry(b, w);
     for (ptrdiff_t step = b->layer->steps - 1; step >= 0; --step) {
         if (active(slab, step) > 0) run_step(b, w, step);
@@ -369,6 +379,7 @@ int backward(const struct layer *layer, const struct cell *cell) {
     lay_out(&b, &arena);
     b.gates = layer->saved + HEADER;
     b.c = b.gates + kept_gates(&b.shape, cell, b.plan.storage_rows);
+    b.factors = (const element *)(b.c + kept_memories(&b.shape, cell, b.plan.storage_rows));
     pad_peephole(b.peephole, layer->peephole, &b.shape);
     memset(b.zeros, 0, (size_t)b.shape.padded * sizeof(element));
     b.grad_x_tasks = layer->grad_x ? ceil_div(b.plan.storage_rows, ROWS_TOGETHER) : 0;

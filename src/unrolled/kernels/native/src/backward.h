@@ -13,6 +13,7 @@ struct backward {
     struct shape shape;
     struct plan plan;
     const float *gates, *c;          /* as forward kept them */
+    const element *factors;
     float *h_weights, *reset_weights, *x_weights; /* packed, a block of PANEL columns after the other */
     float *peephole;
     element *zeros;

@@ -11,6 +11,5 @@ const struct cell *cell_of(int64_t kind) {
         [PEEPHOLE_LSTM] = &cell_peephole_lstm,
         [FULL_PEEPHOLE_LSTM] = &cell_full_peephole_lstm,
     };
-    const struct cell *cell = kind >= 0 && kind < CELL_KINDS ? cells[kind] : NULL;
-    return PAIR > 1 && cell && (cell->recurs_on_memory || cell->activate_reset) ? NULL : cell; /* products on what is float */
+    return kind >= 0 && kind < CELL_KINDS ? cells[kind] : NULL;
 }

@@ -19,7 +19,8 @@ struct forward_panel {
     float *kept;                     /* out: the gates, for backward and observers; NULL where nobody asks */
     int observed;                    /* they are read again at once */
     const float *c_before;
-    float *c;                        /* or r ⊙ h', for the GRU that resets before its product */
+    float *c;
+    element *factors;               /* as far apart as c: what w_hh multiplies where that is neither h nor c itself */
     const element *const *h_before;  /* whole rows */
     element *const *out;             /* whole rows */
     const float *peephole;           /* [3, padded] */

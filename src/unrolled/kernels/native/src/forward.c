@@ -18,6 +18,7 @@ struct slab_scratch {
     float *gates;        /* [panels, steps together · rows, PANEL] */
     float *c;            /* [2, rows, padded] */
     float *c_initial;    /* [rows, padded] */
+    element *factors, *factors_initial; /* the same of them, where the cell has any: see storage.h */
     float *kept;         /* [panels, rows, PANEL]: a step's gates on their way to an observer */
     float **observed;    /* [rows]: the place of each in the first observed tensor */
     const element **x;   /* [steps together · rows] */
@@ -58,6 +59,8 @@ static void lay_out(struct forward *f, struct arena *arena) {
             .gates = TAKE(arena, float, panels * f->together * rows * PANEL),
             .c = TAKE(arena, float, keep ? 0 : 2 * rows * shape->padded),
             .c_initial = TAKE(arena, float, rows * shape->padded),
+            .factors = TAKE(arena, element, keep ? 0 : 2 * kept_factors(shape, f->cell, rows)),
+            .factors_initial = TAKE(arena, element, kept_factors(shape, f->cell, rows)),
             .kept = TAKE(arena, float, f->layer->observed ? panels * rows * PANEL : 0),
             .observed = TAKE(arena, float *, rows),
             .x = TAKE(arena, const element *, f->together * rows),
@@ -133,11 +136,23 @@ static float *kept_at(const struct forward *f, ptrdiff_t w, ptrdiff_t panel, ptr
 static float *memory_at(const struct forward *f, ptrdiff_t w, ptrdiff_t step) {
     const struct slab *slab = &f->plan.slab[w];
     if (step < 0) return f->scratch[w].c_initial;
-    if (f->layer->saved && keeps_memory(f->cell)) {
+    if (f->layer->saved && f->cell->has_memory) {
         float *kept = f->layer->saved + HEADER + kept_gates(&f->shape, f->cell, f->plan.storage_rows);
         return kept + (slab->first + slab->offset[step]) * f->shape.padded;
     }
     return f->scratch[w].c + (step & 1) * f->plan.most_rows * f->shape.padded;
+}
+
+/* What w_hh multiplies after a step, of a cell that `has_factors`. */
+static element *factors_at(const struct forward *f, ptrdiff_t w, ptrdiff_t step) {
+    const struct slab *slab = &f->plan.slab[w];
+    ptrdiff_t rows = f->plan.storage_rows;
+    if (step < 0) return f->scratch[w].factors_initial;
+    if (f->layer->saved) {
+        float *kept = f->layer->saved + HEADER + kept_gates(&f->shape, f->cell, rows) + kept_memories(&f->shape, f->cell, rows);
+        return (element *)kept + (slab->first + slab->offset[step]) * f->shape.padded;
+    }
+    return f->scratch[w].factors + (step & 1) * f->plan.most_rows * f->shape.padded;
 }
 
 /* Where each row's sums begin, for panel 0; the next panel's lie start_step() floats further. */
@@ -183,7 +198,8 @@ static float *kept_for_now(const struct forward *f, ptrdiff_t w, ptrdiff_t panel
     return f->layer->observed ? f->scratch[w].kept + panel * f->plan.most_rows * PANEL : kept_at(f, w, panel, step);
 }
 
-ptrdiff_t observed_tensors(const struct cell *cell) { return cell->shown_slots + cell->has_memory; }
+/* Tensors that an observer gets beside out. */
+static ptrdiff_t observed_tensors(const struct cell *cell) { return cell->shown_slots + cell->has_memory; }
 
 /* A panel's gates and memory to who observes, and its gates to where backward looks for them. */
 static void show(const struct forward *f, ptrdiff_t w, ptrdiff_t index, ptrdiff_t step, const struct forward_panel *panel) {
@@ -210,7 +226,8 @@ static void run_step(const struct forward *f, ptrdiff_t w, ptrdiff_t step, ptrdi
     const float *c_before = memory_at(f, w, step - 1);
     point_before_step(scratch->h_before, f->zeros, layer, &f->plan, slab, step, rows);
     point_at_step(scratch->out, layer->out, layer->out_time, layer->out_row, layer, &f->plan, slab, step, rows);
-    for (ptrdiff_t b = 0; cell->recurs_on_memory && b < rows; ++b) scratch->state[b] = (const element *)(c_before + b * shape->padded);
+    const element *memory = PAIR > 1 && cell->recurs_on_memory ? factors_at(f, w, step - 1) : (const element *)c_before;
+    for (ptrdiff_t b = 0; cell->recurs_on_memory && b < rows; ++b) scratch->state[b] = memory + b * shape->padded;
     const float *const *state = (const float *const *)(cell->recurs_on_memory ? scratch->state : scratch->h_before);
     int starts_at_zero = step == 0 && (cell->recurs_on_memory ? !layer->c0 : !layer->h0);
 
@@ -218,6 +235,7 @@ static void run_step(const struct forward *f, ptrdiff_t w, ptrdiff_t step, ptrdi
                                   .padded = shape->padded,
                                   .c_before = c_before,
                                   .c = memory_at(f, w, step),
+                                  .factors = has_factors(cell) ? factors_at(f, w, step) : NULL,
                                   .h_before = scratch->h_before,
                                   .out = (element *const *)scratch->out,
                                   .peephole = f->peephole,
@@ -248,7 +266,7 @@ static void run_step(const struct forward *f, ptrdiff_t w, ptrdiff_t step, ptrdi
         if (panel.observed && !cell->activate_reset) show(f, w, p, step, &panel);
     }
     if (!cell->activate_reset) return;
-    for (ptrdiff_t b = 0; b < rows; ++b) scratch->state[b] = (const element *)(panel.c + b * shape->padded);
+    for (ptrdiff_t b = 0; b < rows; ++b) scratch->state[b] = panel.factors + b * shape->padded;
     for (ptrdiff_t p = 0; p < shape->panels; ++p) {
         panel.gates = gates_at(f, w, p, step, from);
         panel.kept = kept_for_now(f, w, p, step);
@@ -287,6 +305,7 @@ static void slab_task(void *context, ptrdiff_t w) {
     const struct layer *layer = f->layer;
     const struct slab *slab = &f->plan.slab[w];
     initial_memory(f->scratch[w].c_initial, layer, &f->shape, slab);
+    round_memory(f->scratch[w].factors_initial, f->scratch[w].c_initial, kept_factors(&f->shape, f->cell, slab->rows));
     for (ptrdiff_t from = 0; from < layer->steps && active(slab, from) > 0; from += f->together) {
         ptrdiff_t to = least(from + f->together, layer->steps);
         for (ptrdiff_t step = from; !layer->tokens && step < to; ++step) {

@@ -6,6 +6,8 @@
  *   o = σ(W_o x + R_o c' + b_o)        slot 3
  *   c = f ⊙ c' + i ⊙ g
  *   h = o ⊙ tanh(c)
+ *
+ * Products read c' as elements: in bfloat16 that is a copy, the panel's `factors`, and c itself stays float.
  */
 #include "activations.h"
 #include "cell.h"
@@ -24,6 +26,7 @@ static void activate(const struct forward_panel *p) {
             keep(p, b * PANEL + 3 * LANES, o);
         }
         store(p->c + b * p->padded + p->unit, c);
+        if (PAIR > 1) store_elements(p->factors + b * p->padded + p->unit, c);
         store_elements_part(p->out[b] + p->unit, o * tanh_vf(c), p->units);
     }
 }

@@ -6,7 +6,7 @@
  *   m = R_n h' + b_hn                                                   slot 3
  *   n = tanh(W_n x + b_in + r ⊙ m)                                      slot 0
  *   h = (1 - z) ⊙ n + z ⊙ h'
- * the course's (Cho et al. 2014, reset before it; r ⊙ h' is kept where other cells keep c):
+ * the course's (Cho et al. 2014, reset before it; r ⊙ h' is what R_n multiplies, the panel's `factors`):
  *   n = tanh(W_n x + b_in + R_n (r ⊙ h') + b_hn)                        slot 0
  *   h = (1 - z) ⊙ h' + z ⊙ n
  */
@@ -54,7 +54,7 @@ static void reset(const struct forward_panel *p) {
             keep(p, b * PANEL + 2 * LANES, z);
         }
         store(gates + 2 * LANES, z);
-        store(p->c + b * p->padded + p->unit, r * load_elements_part(p->h_before[b] + p->unit, p->units));
+        store_elements(p->factors + b * p->padded + p->unit, r * load_elements_part(p->h_before[b] + p->unit, p->units));
     }
 }
 

@@ -28,7 +28,7 @@ struct layer {
     element *out, *h_n;                /* [T, B, H], [B, H] */
     float *c_n;                        /* [B, H] */
     float *saved;                      /* unrolled_saved_floats() of them, 64-byte aligned; NULL: no backward to come */
-    float *observed;                   /* [unrolled_observed(), T, B, H]: the cell's gates by slot, then c; NULL: nobody looks */
+    float *observed;                   /* [·, T, B, H]: the cell's gates by slot, then its c (OBSERVED in library.py); NULL: nobody looks */
 
     const element *grad_out;
     const float *grad_h_n, *grad_c_n;

@@ -26,7 +26,8 @@ struct stage {
     const float *x;
     ptrdiff_t x_row;
     const float *h, *c;      /* [B, H], [B, padded] */
-    float *h_n, *c_n;        /* the same; for the GRU that resets before its product c_n is r ⊙ h', [B, padded] */
+    float *h_n, *c_n;
+    float *factors;          /* [B, padded]: r ⊙ h', for the GRU that resets before its product */
     const float *peephole;   /* [3, padded] */
     float *gates;            /* [panels, B, PANEL] for a cell of two passes, else NULL */
 };
@@ -167,7 +168,7 @@ static void run_slot(const struct stage *s, float *gates, ptrdiff_t first, ptrdi
 static void run_reset_slot(const struct stage *s, float *gates, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t panel) {
     ptrdiff_t H = s->shape.hidden, there = least(LANES, H - panel * LANES), padded = s->shape.padded;
     ptrdiff_t row = weight_row(&s->shape, s->cell, s->cell->x_gate[0], panel, 0, 0);
-    struct part part = {s->weights->w_hh + row * H, H, s->c_n + first * padded, padded, H};
+    struct part part = {s->weights->w_hh + row * H, H, s->factors + first * padded, padded, H};
     vf bias = {0};
     if (s->weights->b_hh) bias = load_part(s->weights->b_hh + row, there);
     for (ptrdiff_t b = 0; b < rows; ++b) store(gates + b * PANEL, load(gates + b * PANEL) + bias);
@@ -199,6 +200,7 @@ static void run_panel(const struct stage *s, ptrdiff_t index, int second_pass) {
                                       .gates = gates,
                                       .c_before = s->c ? s->c + first * padded : NULL,
                                       .c = s->c_n ? s->c_n + first * padded : NULL,
+                                      .factors = s->factors ? s->factors + first * padded : NULL,
                                       .h_before = before,
                                       .out = after,
                                       .peephole = s->peephole};
@@ -216,7 +218,7 @@ static void spread(float *to, ptrdiff_t to_row, const float *from, ptrdiff_t fro
 
 /* What is beside the caller's memory: copies where H does not fill its last vector, and what a second pass needs. */
 struct scratch {
-    float *c, *c_n, *peephole, *gates;
+    float *c, *c_n, *peephole, *gates, *factors;
 };
 
 static struct scratch lay_out(const struct step *step, const struct cell *cell, const struct shape *shape, struct arena *arena) {
@@ -224,9 +226,10 @@ static struct scratch lay_out(const struct step *step, const struct cell *cell, 
     ptrdiff_t memory = step->batch * shape->padded;
     return (struct scratch){
         .c = TAKE(arena, float, copies ? memory : 0),
-        .c_n = TAKE(arena, float, copies || cell->activate_reset ? memory : 0),
+        .c_n = TAKE(arena, float, copies ? memory : 0),
         .peephole = TAKE(arena, float, copies ? 3 * shape->padded : 0),
         .gates = TAKE(arena, float, cell->activate_reset ? shape->panels * step->batch * PANEL : 0),
+        .factors = TAKE(arena, float, cell->activate_reset ? memory : 0),
     };
 }
 
@@ -257,8 +260,8 @@ static void run_layer(const struct step *step, const struct cell *cell, const st
         s.peephole = scratch->peephole;
     }
     if (cell->activate_reset) {
-        s.c_n = scratch->c_n;
         s.gates = scratch->gates;
+        s.factors = scratch->factors;
     }
     int64_t threads = B * H * (s.shape.input + H) * cell->gates < WORTH_A_THREAD * 8 ? 1 : step->threads;
     struct phase phases[] = {{panel_task, s.shape.panels}, {reset_task, s.shape.panels}};

@@ -5,8 +5,8 @@
 #include "plan.h"
 #include "shape.h"
 
-/* What one call keeps: a line that says into how many slabs the rows were dealt, then gates [panels, rows, PANEL],
- * then c (or r ⊙ h') [rows, padded]. */
+/* What one call keeps: a line that says into how many slabs the rows were dealt, then gates [panels, rows, PANEL], then
+ * c [rows, padded], then factors [rows, padded] elements: what w_hh multiplies where that is neither h nor c itself. */
 #define HEADER 16 /* floats */
 
 static inline void keep_slabs(float *saved, ptrdiff_t slabs) { memcpy(saved, &(int64_t){slabs}, sizeof(int64_t)); }
@@ -18,9 +18,20 @@ static inline ptrdiff_t kept_slabs(const float *saved) {
 static inline ptrdiff_t kept_gates(const struct shape *shape, const struct cell *cell, ptrdiff_t rows) {
     return cell->wide ? 0 : shape->panels * rows * PANEL;
 }
-static inline int keeps_memory(const struct cell *cell) { return cell->has_memory || cell->activate_reset; }
+static inline ptrdiff_t kept_memories(const struct shape *shape, const struct cell *cell, ptrdiff_t rows) {
+    return cell->has_memory ? rows * shape->padded : 0;
+}
+static inline int has_factors(const struct cell *cell) { return cell->activate_reset || (PAIR > 1 && cell->recurs_on_memory); }
+static inline ptrdiff_t kept_factors(const struct shape *shape, const struct cell *cell, ptrdiff_t rows) {
+    return has_factors(cell) ? rows * shape->padded : 0; /* elements */
+}
 static inline ptrdiff_t kept_floats(const struct shape *shape, const struct cell *cell, ptrdiff_t rows) {
-    return HEADER + kept_gates(shape, cell, rows) + (keeps_memory(cell) ? rows * shape->padded : 0);
+    return HEADER + kept_gates(shape, cell, rows) + kept_memories(shape, cell, rows) + kept_factors(shape, cell, rows) / PAIR;
+}
+
+/* factors[i] = c[i] as an element, for whole vectors. */
+static inline void round_memory(element *factors, const float *c, ptrdiff_t count) {
+    for (ptrdiff_t i = 0; i < count; i += LANES) store_elements(factors + i, load(c + i));
 }
 
 /* Pointers to whole rows of a [T, B, ·] tensor: those that a slab's rows see at a step. */

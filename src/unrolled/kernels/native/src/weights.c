@@ -15,7 +15,7 @@ struct operand {
     const signed char *gate;
     ptrdiff_t columns;
     const element *const *rows; /* [storage rows]; NULL: tokens */
-    const element *contiguous; /* or rows `padded` apart, for r ⊙ h' */
+    const element *contiguous; /* or rows `padded` apart, for the factors r ⊙ h' */
     int starts_at_zero;       /* the first step's rows are zeros, which need no product */
     float *sums;              /* [columns, slots·LANES] */
     float *weights, *bias;    /* the gradients, NULL where not wanted */
@@ -36,7 +36,7 @@ static int operands_of(const struct backward *b, ptrdiff_t panel, struct operand
     list[1] = (struct operand){cell->h_first, cell->h_slots, cell->h_gate, layer->hidden, b->state_rows, NULL, no_state,
                                sums, layer->grad_w_hh, layer->grad_b_hh};
     sums += layer->hidden * cell->h_slots * LANES;
-    list[2] = (struct operand){0, 1, cell->x_gate, layer->hidden, NULL, (const element *)b->c, no_state,
+    list[2] = (struct operand){0, 1, cell->x_gate, layer->hidden, NULL, b->factors, no_state,
                                sums, layer->grad_w_hh, layer->grad_b_hh};
     return cell->activate_reset ? 3 : 2;
 }

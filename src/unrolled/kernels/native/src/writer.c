@@ -349,7 +349,8 @@ static void run_level(struct group *g, ptrdiff_t index, const int64_t *symbols) 
     struct forward_panel panel = {.rows = g->rows,
                                   .padded = shape->padded,
                                   .c_before = c,
-                                  .c = cell->activate_reset ? g->reset : g->states[1].c + index * layer,
+                                  .c = g->states[1].c + index * layer,
+                                  .factors = g->reset,
                                   .h_before = g->before,
                                   .out = g->out,
                                   .peephole = level->peephole};
