@@ -74,6 +74,27 @@ def test_a_file_and_what_it_would_cost(cli: Any) -> None:
     assert list_runs("runs") == []
 
 
+def test_a_dry_run_leaves_out_what_is_there(cli: Any) -> None:
+    words = ("sweep", "palindromes", "--length", "3", "--seed", "0:1", *TINY)
+    assert cli(*words, "--results", "kept.parquet").code == 0
+    more = (*words[:5], "0:2", *words[6:])
+    for place in (("--runs", "runs"), ("--runs", "elsewhere", "--results", "kept.parquet")):
+        answer = cli(*more, *place, "--dry-run")
+        assert "2 of 3 runs are there already, done or failed" in answer.out
+        assert answer.out.count("palindromes-lstm-3-seed") == answer.out.count("palindromes-lstm-3-seed2") == 1
+        assert "1 run: at most" in answer.out
+        whole = cli(*words, *place, "--dry-run")
+        assert whole.out == "2 of 2 runs are there already, done or failed\n"
+    assert not Path("elsewhere").exists()
+
+
+def test_a_disk_that_takes_nothing_costs_one_line(cli: Any, tiny_disk: Path, read_only_disk: Path) -> None:
+    words = ("sweep", "palindromes", "--length", "3", "--seed", "0:2", *TINY[2:], "--hidden", "128")
+    assert "the disk is full" in cli(*words, "--runs", tiny_disk).mistake
+    assert "read-only" in cli(*words, "--runs", read_only_disk).mistake
+    assert "read-only" in cli(*words, "--results", read_only_disk / "kept.parquet").mistake
+
+
 def test_a_failed_run_is_kept_with_its_reason_and_tried_again_on_request(cli: Any) -> None:
     Path("mine.py").write_text(BROKEN)
     words = ("sweep", "palindromes", "--cell", "rnn,mine.py:Cell", "--length", "3", *TINY)

@@ -6,7 +6,7 @@ import os
 import pickle
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from unrolled.errors import UnrolledError, UserCodeError
 from unrolled.record import Run, list_runs
 from unrolled.spec import RunSpec
 from unrolled.training import Failure, Progress, default_workers, run_all, train
-from unrolled.training.engines.engine import Ended, Order, carry_out
+from unrolled.training.engines.engine import Ended, Engine, Order, carry_out
 from unrolled.training.many import run_name
 
 Tiny = Callable[..., RunSpec]
@@ -72,6 +72,26 @@ def test_each_run_is_made_once_and_a_death_takes_nobody_with_it(
     assert {id(spec): end for spec, end in again} == {
         id(spec): runs[index] for spec, index in ((done, 0), (begun, 2), (twice, 3), (wild, 5))
     }
+
+
+class Silent(Engine):
+    """Trains here, and says nothing but that it has ended."""
+
+    workers = 1
+
+    def train(self, orders: Sequence[Order]) -> Generator[tuple[Order, Progress | Ended], None, None]:
+        for order in orders:
+            for _ in carry_out(order):
+                pass
+            yield order, Ended()
+
+
+def test_a_run_that_was_over_before_anybody_looked_was_trained_all_the_same(tiny: Tiny, tmp_path: Path) -> None:
+    specs = [tiny(steps=1), tiny(steps=1, seed=9)]
+    kinds = [(spec, type(told)) for spec, told in run_all(specs, runs=tmp_path, engine=Silent())]
+    assert kinds == [(spec, kind) for spec in specs for kind in (Progress, Run)]
+    again = [type(told) for _, told in run_all(specs, runs=tmp_path, engine=Silent())]
+    assert again == [Run, Run]  # these were there
 
 
 def test_any_error_in_a_run_becomes_one_of_ours(tiny: Tiny, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a reproduction is doing, as it does it: bars in a terminal, a line an event anywhere else."""
+"""What a reproduction is doing, as it does it: a table in a terminal, a line an event anywhere else."""
 
 from __future__ import annotations
 
@@ -51,16 +51,18 @@ class Board:
     def show(self, event: Event) -> None:
         """Draw one event."""
         match event:
-            case ClaimStarted(claim=claim, runs=count):
-                self._say(f"{claim.name}: {claim.question} ({count} run{'s' if count != 1 else ''})")
+            case ClaimStarted(claim=claim, specs=specs):
+                self._rows.expect(specs)
+                self._say(f"{claim.name}: {claim.question} ({len(specs)} run{'s' if len(specs) != 1 else ''})")
             case RunProgressed(spec=spec, progress=progress):
                 self._rows.draw(spec, progress)
             case RunFinished(run=run, reused=reused, left=left):
-                self._rows.end(run.spec, left)
+                self._rows.end(run.spec, steps=(run.result or {})["steps"])
                 if not (self._console.is_terminal or reused):
-                    self._say(f"  {self._rows.done}/{self._rows.done + left}  {default_name(run.spec)}  {run.name}")
-            case RunFailed(spec=spec, error=error, left=left):
-                self._rows.end(spec, left)
+                    over = self._rows.ended + self._rows.failed
+                    self._say(f"  {over}/{over + left}  {default_name(run.spec)}  {run.name}")
+            case RunFailed(spec=spec, error=error):
+                self._rows.end(spec)
                 self._say(f"  {default_name(spec)} failed: {error}", style="red")
             case ClaimFinished(result=result):
                 self.results[result.claim] = result

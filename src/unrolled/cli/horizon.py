@@ -60,7 +60,7 @@ def horizon(
     from unrolled.errors import InputError
     from unrolled.experiments.memory_specs import least_size, memory_spec
     from unrolled.experiments.readings import cell_name
-    from unrolled.spec import TASKS
+    from unrolled.spec import TASKS, RunSpec
     from unrolled.training import default_workers, find_horizon
 
     require_least(seeds=seeds, steps=steps, workers=workers, need=need)
@@ -80,11 +80,13 @@ def horizon(
     ends: dict[str, Horizon] = {}
     name = str(TASKS[task].size)
     for network in cells_of(cell):
+
+        def specs(size: int, network: str = network) -> list[RunSpec]:
+            return [memory_spec(task, chosen[0], network, size, seed, steps) for seed in range(seeds)]
+
         news = find_horizon(
             search,
-            lambda size, network=network: [  # type: ignore[misc]
-                memory_spec(task, chosen[0], network, size, seed, steps) for seed in range(seeds)
-            ],
+            specs,
             results=results,
             runs=runs,
             workers=workers or default_workers(),
@@ -93,10 +95,12 @@ def horizon(
             with collected.drawing(), contextlib.closing(news):
                 for told in news:
                     if not isinstance(told, Horizon):
-                        collected.show(*told, seeds)
-                    else:
-                        ends[network] = told
-                        if told.tried and told.next_size is not None:
+                        collected.show(*told)
+                        continue
+                    ends[network] = told
+                    if told.next_size is not None:
+                        collected.expect(specs(told.next_size))
+                        if told.tried:
                             console.print(Text(f"{cell_name(network)}: next {name} {told.next_size}"), soft_wrap=True)
         except KeyboardInterrupt:
             print("stopped; the same command goes on, and does nothing twice", file=sys.stderr)

@@ -88,12 +88,19 @@ class _Place:
         self.console, self._results, self._runs, self._workers = console, results, runs, workers
         self._train, self._out, self._svg = train, out, svg
 
-    def collect(self, specs: Sequence[RunSpec]) -> tuple[Collected, bool]:
-        """The rows of the specs, trained where they are missing and may be; and whether that was interrupted."""
+    def collect(self, specs: Sequence[RunSpec], of: Sequence[str]) -> tuple[Collected, bool]:
+        """The rows of the specs, trained where they are missing and may be; and whether that was interrupted.
+
+        Args:
+            specs: what is wanted.
+            of: what each is of, beside what its name says; may be empty.
+        """
         from unrolled.cli.memory_runs import Collected, found_rows, resolved
+        from unrolled.cli.names import default_name
         from unrolled.training import default_workers
 
-        collected = Collected(self.console)
+        told = {spec.identity(): what for spec, what in zip(specs, of, strict=True)}
+        collected = Collected(self.console, lambda spec: f"{default_name(spec)}  {told[spec.identity()]}".rstrip())
         if self._train:
             workers = self._workers or default_workers()
             interrupted = collected.train(specs, results=self._results, runs=self._runs, workers=workers)
@@ -149,7 +156,8 @@ def _curve(
 
     chosen = settings_of(settings)
     specs = memory_specs(task, chosen, cells, sizes, seeds, steps)
-    collected, interrupted = place.collect(specs)
+    of = {spec.identity(): s for s in chosen for spec in memory_specs(task, (s,), cells, sizes, seeds, steps)}
+    collected, interrupted = place.collect(specs, [of[spec.identity()] for spec in specs])
     found = {
         setting: curves(
             collected.rows,
@@ -191,8 +199,9 @@ def _switches(place: _Place, cells: tuple[str, ...], size: int, seeds: int, step
         ]
         for cell in cells
     }
-    specs = [group[seed] for seed in range(seeds) for cell in cells for _, group in asked[cell]]
-    collected, interrupted = place.collect(specs)
+    planned = [(switch, group[seed]) for seed in range(seeds) for cell in cells for switch, group in asked[cell]]
+    specs = [spec for _, spec in planned]
+    collected, interrupted = place.collect(specs, [switch.label for switch, _ in planned])
     rows = {row.identity: row for row in collected.rows}
     all_ = []
     for cell in cells:

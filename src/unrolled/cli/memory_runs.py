@@ -1,9 +1,9 @@
-"""The runs behind a memory curve or a search: trained with bars, a line a run where nobody watches, and counted."""
+"""The runs behind a memory curve or a search: trained before one's eyes, a line a run where nobody watches."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -42,46 +42,53 @@ class Collected:
         failed: how many did not.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, label: Callable[[RunSpec], str] = default_name) -> None:
         self.rows: list[ResultRow] = []
         self.failed = 0
         self._console = console
-        self._bars = RunRows(console)
+        self._table = RunRows(console, label)
 
     @contextlib.contextmanager
     def drawing(self) -> Iterator[None]:
-        """While entered, bars are drawn in a terminal."""
-        self._bars.start()
+        """While entered, a table is drawn in a terminal."""
+        self._table.start()
         try:
             yield
         finally:
-            self._bars.stop()
+            self._table.stop()
+
+    def expect(self, specs: Sequence[RunSpec]) -> None:
+        """These are to come."""
+        self._table.expect(specs)
 
     def train(self, specs: Sequence[RunSpec], *, results: Path | None, runs: Path, workers: int) -> bool:
         """Train what is missing of the specs; whether it was interrupted."""
+        self.expect(specs)
         news = sweep(specs, results=results, runs=runs, workers=workers)
         try:
             with self.drawing(), contextlib.closing(news):
                 for spec, told in news:
-                    self.show(spec, told, len(specs))
+                    self.show(spec, told)
         except KeyboardInterrupt:
             return True
         return False
 
-    def show(self, spec: RunSpec, told: Progress | ResultRow | Failure, planned: int) -> None:
+    def show(self, spec: RunSpec, told: Progress | ResultRow | Failure) -> None:
         """What a sweep said of a run."""
+        label = self._table.label(spec)
         if isinstance(told, Progress):
-            self._bars.draw(spec, told)
+            self._table.draw(spec, told)
             return
-        self._bars.end(spec, max(0, planned - self._bars.done - 1))
         if isinstance(told, Failure):
             self.failed += 1
-            self._console.print(Text(f"{default_name(spec)} failed: {told.error}", style="red"), soft_wrap=True)
+            self._table.end(spec)
+            self._console.print(Text(f"{label} failed: {told.error}", style="red"), soft_wrap=True)
             return
         self.rows.append(told)
+        self._table.end(spec, steps=told.steps, accuracy=told.accuracy)
         if not self._console.is_terminal:
             how = "solved" if told.solved else "not solved"
-            line = f"{default_name(spec)}  {how} after {told.steps} steps, accuracy {told.accuracy or 0:.3f}"
+            line = f"{label}  {how} after {told.steps} steps, accuracy {told.accuracy or 0:.3f}"
             self._console.print(Text(line), soft_wrap=True)
 
 

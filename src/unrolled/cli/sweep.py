@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any, Literal, get_args, get_type_hints
@@ -146,8 +145,9 @@ def _sweep(sweep: Sweep, *, runs: Path, results: Path | None, retry: bool, dry_r
     for spec in {spec.task: spec for spec in sweep.specs}.values():
         announce_fetch(spec)
     if dry_run:
-        return _dry_run(console, sweep, engine)
-    board = _Board(console, len(sweep.specs))
+        left = training.missing(sweep.specs, results=results, runs=runs, retry=retry)
+        return _dry_run(console, sweep, left, engine)
+    board = _Board(console, sweep)
     news = training.sweep(sweep.specs, results=results, runs=runs, retry=retry, engine=engine)
     try:
         with board, contextlib.closing(news):
@@ -160,39 +160,51 @@ def _sweep(sweep: Sweep, *, runs: Path, results: Path | None, retry: bool, dry_r
     return FAILED if board.failed else 0
 
 
-def _dry_run(console: Console, sweep: Sweep, engine: Engine) -> int:
-    for spec in sweep.specs[:20]:
-        console.print(Text(f"{default_name(spec)}  {_varied(spec, sweep)}"), soft_wrap=True)
-    if len(sweep.specs) > 20:
-        console.print(f"… and {len(sweep.specs) - 20} more")
-    found = training.estimate(sweep.specs, engine.workers or 1)
+def _dry_run(console: Console, sweep: Sweep, left: list[RunSpec], engine: Engine) -> int:
+    for spec in left[:20]:
+        console.print(Text(f"{default_name(spec)}  {_varied(spec, sweep.varied)}"), soft_wrap=True)
+    if len(left) > 20:
+        console.print(f"… and {len(left) - 20} more")
+    there = len(sweep.specs) - len(left)
+    if there:
+        console.print(f"{there} of {len(sweep.specs)} runs are there already, done or failed", soft_wrap=True)
+    if not left:
+        return 0
+    found = training.estimate(left, engine.workers or 1)
     if engine.workers is None:
         share = "of one CPU like this machine's, to be shared by those of the cluster"
     else:
         share = f"with {engine.workers} workers"
-    costs = f"at most {duration(found.seconds)} {share}, {found.bytes / 1e6:,.1f} MB on disk"
-    console.print(f"{found.runs} runs: {costs}", soft_wrap=True)
+    room = f"{found.bytes / 1e6:,.1f} MB" if found.bytes >= 1e5 else "less than 0.1 MB"
+    costs = f"at most {duration(found.seconds)} {share}, {room} on disk"
+    console.print(f"{found.runs} run{'s' if found.runs > 1 else ''}: {costs}", soft_wrap=True)
     return 0
 
 
-def _varied(spec: RunSpec, sweep: Sweep) -> str:
+def _varied(spec: RunSpec, names: Iterable[str]) -> str:
     mapping = spec.to_mapping()
-    pairs = (name.split(".") for name in sweep.varied)
+    pairs = (name.split(".") for name in names)
     return "  ".join(f"{key} {mapping[section][key]}" for section, key in pairs)
 
 
-class _Board:
-    """A sweep as it goes: bars in a terminal, a line a run anywhere else, and what came of it."""
+def _label(spec: RunSpec, sweep: Sweep) -> str:
+    """The run's name with those of its options that differ in the sweep and do not stand in the name."""
+    named = {"model.cell", "model.layer", "training.seed", f"task.{TASKS[spec.task_name].size}"}
+    told = _varied(spec, (name for name in sweep.varied if name not in named))
+    return f"{default_name(spec)}  {told}".rstrip()
 
-    def __init__(self, console: Console, count: int) -> None:
+
+class _Board:
+    """A sweep as it goes: a table in a terminal, a line a run anywhere else, and what came of it."""
+
+    def __init__(self, console: Console, sweep: Sweep) -> None:
         self.failed: list[tuple[RunSpec, Failure]] = []
-        self._console, self._count = console, count
+        self._console, self._count = console, len(sweep.specs)
         self._ended: dict[str, ResultRow] = {}
-        self._rows = RunRows(console)
-        self._began = time.monotonic()
-        self._trained: set[str] = set()
+        self._rows = RunRows(console, lambda spec: _label(spec, sweep))
+        self._rows.expect(sweep.specs)
+        self._seen: set[str] = set()
         self._elsewhere: set[str] = set()
-        self._best: tuple[float, RunSpec] | None = None
 
     def __enter__(self) -> _Board:
         self._rows.start()
@@ -202,37 +214,27 @@ class _Board:
         self._rows.stop()
 
     def show(self, spec: RunSpec, told: Progress | ResultRow | Failure) -> None:
-        identity = spec.identity()
+        identity, label = spec.identity(), self._rows.label(spec)
         if isinstance(told, Progress):
             if told.elsewhere and identity not in self._elsewhere:
-                self._console.print(Text(f"{default_name(spec)}: another process trains it"), soft_wrap=True)
-            (self._elsewhere if told.elsewhere else self._trained).add(identity)
+                self._say(f"{label}: another process trains it")
+                self._elsewhere.add(identity)
+            self._seen.add(identity)
             self._rows.draw(spec, told)
             return
         if isinstance(told, Failure):
             self.failed.append((spec, told))
-            self._rows.end(spec, self._count - self._rows.done - 1, self._summary())
-            self._console.print(Text(f"{default_name(spec)} failed: {told.error}", style="red"), soft_wrap=True)
+            self._rows.end(spec)
+            self._say(f"{label} failed: {told.error}", style="red")
             return
         self._ended[identity] = told
-        accuracy = told.accuracy
-        if accuracy is not None and (self._best is None or accuracy > self._best[0]):
-            self._best = (accuracy, spec)
-        self._rows.end(spec, self._count - self._rows.done - 1, self._summary())
+        self._rows.end(spec, steps=told.steps, accuracy=told.accuracy)
         if not self._console.is_terminal:
-            reused = "" if identity in self._trained | self._elsewhere else "  (was there)"
-            line = f"{self._rows.done}/{self._count}  {default_name(spec)}  {_outcome(told)}{reused}"
-            self._console.print(Text(line), soft_wrap=True)
+            reused = "" if identity in self._seen else "  (was there)"
+            self._say(f"{self._rows.ended + self._rows.failed}/{self._count}  {label}  {_outcome(told)}{reused}")
 
-    def _summary(self) -> str:
-        parts = [f"{len(self.failed)} failed"] if self.failed else []
-        ended = len(self._trained & self._ended.keys())
-        left = self._count - len(self._ended) - len(self.failed)
-        if ended and left:
-            parts.append(f"about {duration((time.monotonic() - self._began) / ended * left)} left")
-        if self._best is not None:
-            parts.append(f"best {self._best[0]:.3f} {default_name(self._best[1])}")
-        return "  ".join(parts)
+    def _say(self, line: str, style: str = "") -> None:
+        self._console.print(Text(line, style=style), soft_wrap=True)
 
     def sum_up(self, sweep: Sweep) -> None:
         """A line for each setting: the median accuracy; of tasks that can be solved, how many seeds did and when."""

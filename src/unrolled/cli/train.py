@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from rich.text import Text
 
 from unrolled import training
 from unrolled.cli.data import announce_fetch
+from unrolled.cli.engines import PLACE_OPTIONS, Place
 from unrolled.cli.exit_codes import INTERRUPTED
 from unrolled.cli.names import free_name, name_to_resume
 from unrolled.cli.options import spec_mapping, spec_parameters
@@ -52,6 +53,8 @@ Examples:
   unrolled train text --source my-novel.txt --steps 2000
   torchrun --nproc-per-node 2 -m unrolled.cli train text --state carried
       Two processes that share every batch.
+  unrolled train text --state carried --engine ray --address auto --processes 8
+      Eight of a Ray cluster.
   unrolled train nodes --graph cora --layer gat
   unrolled train protein
   unrolled train sensors --readings chicago-flu
@@ -111,6 +114,7 @@ _RUN_OPTIONS = {
     "runs": (Path, Path("runs"), "folder of runs; this one goes to its own folder there."),
     "resume": (bool, False, "go on with an unfinished run; one that is done or not begun is no mistake."),
     "config": (Path | None, None, "YAML file to take options from; those of the command line win over it."),
+    **PLACE_OPTIONS,
 }
 
 
@@ -135,7 +139,8 @@ def from_config(
 def _command(task: str) -> Callable[..., int]:
     def command(**options: Any) -> int:
         own = {key: options.pop(key, default) for key, (_, default, _) in _RUN_OPTIONS.items()}
-        return _train(task, options, **own)
+        place = Place(**{key: own.pop(key) for key in PLACE_OPTIONS})
+        return _train(task, options, place, **own)
 
     parameters = [
         inspect.Parameter(
@@ -174,7 +179,14 @@ for _position, _task in enumerate(TASKS):
 
 
 def _train(
-    task: str, given: Mapping[str, Any], *, name: str | None, runs: Path, resume: bool, config: Path | None
+    task: str,
+    given: Mapping[str, Any],
+    place: Place,
+    *,
+    name: str | None,
+    runs: Path,
+    resume: bool,
+    config: Path | None,
 ) -> int:
     spec = _requested(task, given, config, runs / name if resume and name is not None else None)
     if isinstance(spec.task, TextSpec):
@@ -185,9 +197,9 @@ def _train(
     if name is None:
         name = name_to_resume(spec, runs) if resume else free_name(spec, runs)
     console = Console(highlight=False, quiet=not is_first_process())
-    final = _follow(spec, name, runs, resume, Display(console))
+    final = _follow(spec, name, place.train(spec, name, runs, resume), Display(console))
     if final is None or final.stopped is None:
-        print(_how_to_resume(spec, name, runs, final), file=sys.stderr)
+        print(_how_to_resume(spec, name, runs, place, final), file=sys.stderr)
         return INTERRUPTED
     console.print(Text(verdict(final, learnt)), soft_wrap=True)
     console.print(Text(_what_next(spec, runs / name)), soft_wrap=True)
@@ -227,25 +239,27 @@ def _without_stale_hashes(below: Mapping[str, Any], given: Mapping[str, Any]) ->
     return {key: value for key, value in below.items() if not changed & _HASHED.get(key, set())}
 
 
-def _follow(spec: RunSpec, name: str, runs: Path, resume: bool, display: Display) -> training.Progress | None:
+def _follow(
+    spec: RunSpec, name: str, steps: Generator[training.Progress, None, None], display: Display
+) -> training.Progress | None:
     """Train and draw; the last progress there was, which has ``stopped`` set unless Ctrl-C came first.
 
     Wherever Ctrl-C comes, closing the generator makes it write a checkpoint.
     """
     final = None
-    steps = training.train(spec, name=name if is_first_process() else None, runs=runs, resume=resume)
     with contextlib.suppress(KeyboardInterrupt), contextlib.closing(steps), display.training(name, spec):
         for final in steps:
             display.show(final)
     return final
 
 
-def _how_to_resume(spec: RunSpec, name: str, runs: Path, final: training.Progress | None) -> str:
+def _how_to_resume(spec: RunSpec, name: str, runs: Path, place: Place, final: training.Progress | None) -> str:
     words = ["unrolled", "train", spec.task_name, "--name", name, "--resume"]
     if runs != Path("runs"):
         words += ["--runs", str(runs)]
     if spec.user_cell is not None:
         words += ["--cell", spec.user_cell]
+    words += place.words()
     step = final.step if final is not None else 0
     return f"stopped at step {step} of {spec.training.steps}; go on with: {shlex.join(words)}"
 

@@ -27,11 +27,11 @@ class ClaimStarted:
 
     Attributes:
         claim: which.
-        runs: how many it needs, those that other claims need too included.
+        specs: of the runs that it needs, those that other claims need too included, each once.
     """
 
     claim: Claim
-    runs: int
+    specs: tuple[RunSpec, ...]
 
 
 @dataclass(frozen=True)

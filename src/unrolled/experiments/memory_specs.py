@@ -168,6 +168,11 @@ class Switch:
     value: str
     changes: Mapping[str, Any]
 
+    @property
+    def label(self) -> str:
+        """Both in one."""
+        return f"{self.what} {self.value}" if self.changes else self.what
+
 
 def switches(cell: str, size: int, steps: int = STEPS) -> tuple[Switch, ...]:
     """What may set how far a network remembers, one switch at a time; the first is none.

@@ -39,7 +39,7 @@ def switch_findings(cell: str, size: int, found: Sequence[tuple[Switch, Sequence
         ),
         f"All else as in the healthy settings, at most {budget} steps.",
     )
-    names = [f"{switch.what} {switch.value}" if switch.changes else "healthy" for switch, _ in readings]
+    names = [switch.label for switch, _ in readings]
     figure = Figure(
         title=f"{cell_name(cell)}, L = {size}: what sets it",
         x_label="optimiser steps to the solution (logarithmic)",

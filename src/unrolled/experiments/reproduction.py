@@ -100,7 +100,7 @@ def _reproduce(
             yield ClaimFinished(stored, reused=True)
             continue
         opened.append(_Open(claim, specs, {spec.identity() for spec in specs}))
-        yield ClaimStarted(claim, len(opened[-1].waiting))
+        yield ClaimStarted(claim, tuple({spec.identity(): spec for spec in specs}.values()))
     queue = _queue(opened)
     left = {spec.identity() for spec in queue}
     trained: set[str] = set()

@@ -97,7 +97,11 @@ def restore(
     if count != processes.count:
         raise SpecError(
             f"this run was trained by {count} process(es), and {processes.count} would not go on bit for bit: "
-            + (f"resume it under torchrun --nproc-per-node {count}" if count > 1 else "resume it without torchrun")
+            + (
+                f"resume it under torchrun --nproc-per-node {count} or with --engine ray --processes {count}"
+                if count > 1
+                else "resume it with one"
+            )
         )
     try:
         model.load_state_dict(checkpoint.weights)

@@ -33,7 +33,7 @@ from unrolled.record import (
 from unrolled.spec import RunSpec, dump_yaml
 from unrolled.training.checkpoint import Checkpoint
 
-__all__ = ["DiskLedger", "Ledger", "NoLedger", "is_held", "open_ledger", "require_name"]
+__all__ = ["DiskLedger", "Ledger", "NoLedger", "is_held", "open_ledger", "require_name", "run_there"]
 
 
 class Ledger(ABC):
@@ -234,7 +234,7 @@ def open_ledger(path: Path, spec: RunSpec, *, resume: bool, given_model: bool) -
         RecordError: the name is taken, or by another spec, or by something that is no run, or the run is damaged.
         StorageError: nothing can be written there.
     """
-    there = _there(path, spec, resume)
+    there = run_there(path, spec, resume)
     if there is not None and there.result is not None:
         return there
     with contextlib.ExitStack() as hold:
@@ -244,7 +244,7 @@ def open_ledger(path: Path, spec: RunSpec, *, resume: bool, given_model: bool) -
                 hold.enter_context(held(path, wait=False))
             except BlockingIOError:
                 raise HeldError(f"run {path.name!r} is being trained by another process") from None
-            there = _there(path, spec, resume)  # for another process may just have begun or ended it
+            there = run_there(path, spec, resume)  # for another process may just have begun or ended it
             if there is None:
                 write_whole(path / SPEC, dump_yaml(spec))
         except StorageError:
@@ -257,8 +257,12 @@ def open_ledger(path: Path, spec: RunSpec, *, resume: bool, given_model: bool) -
         return DiskLedger(path, spec.identity(), given_model, hold.pop_all())
 
 
-def _there(path: Path, spec: RunSpec, resume: bool) -> Run | None:
-    """The run in ``path``, where there is one, if it may be gone on with."""
+def run_there(path: Path, spec: RunSpec, resume: bool) -> Run | None:
+    """The run in ``path``, where there is one, if it may be gone on with.
+
+    Raises:
+        RecordError: it may not be, or what is there is no run.
+    """
     if not _holds_a_run(path):
         return None
     run = open_run(path)

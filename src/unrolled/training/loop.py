@@ -20,7 +20,7 @@ from unrolled.training.progress import Progress
 from unrolled.training.streams import stream
 from unrolled.training.workplace import Workplace, choose_device
 
-__all__ = ["train"]
+__all__ = ["raise_if_diverged", "train"]
 
 SHOW_EVERY_SECONDS = 0.1
 """Time between two progress values while nothing else happens; it decides nothing of what is computed or written."""
@@ -85,7 +85,7 @@ def train(
     done, checkpoint = processes.shared((done, checkpoint))
     if done is not None:
         yield Progress.of(done)
-        _raise_if_diverged(done)
+        raise_if_diverged(done)
         return
 
     try:
@@ -118,7 +118,7 @@ def train(
         raise DivergedError(job.divergence)
 
 
-def _raise_if_diverged(run: Run) -> None:
+def raise_if_diverged(run: Run) -> None:
     """Say of a run that diverged earlier what was said then."""
     if run.status == "diverged":
         assert run.result is not None

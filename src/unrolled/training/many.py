@@ -109,6 +109,7 @@ def _train_all(
 ) -> Generator[tuple[RunSpec, Progress | Run | Failure], None, None]:
     by_name = {work.order.name: work for work in works}
     mine = list(by_name)
+    heard: set[str] = set()
     elsewhere: list[str] = []
     watch = Watch()
     while mine or elsewhere:
@@ -118,6 +119,9 @@ def _train_all(
                     elsewhere.append(order.name)
                 else:
                     answer = _tell(told, root / order.name)
+                    if isinstance(answer, Run) and order.name not in heard:  # over before anybody looked
+                        yield from ((spec, Progress.of(answer)) for spec in by_name[order.name].asked)
+                    heard.add(order.name)
                     yield from ((spec, answer) for spec in by_name[order.name].asked)
         mine = []
         while elsewhere and not mine:

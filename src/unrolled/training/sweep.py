@@ -6,13 +6,14 @@ import contextlib
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
-from unrolled.catalogue import ResultRow, ResultsFile
+from unrolled.catalogue import ResultRow, ResultsFile, read_results
+from unrolled.record import list_runs
 from unrolled.spec import RunSpec
 from unrolled.training.engines import Engine
 from unrolled.training.many import Failure, resolve_all, run_all
 from unrolled.training.progress import Progress
 
-__all__ = ["sweep"]
+__all__ = ["missing", "sweep"]
 
 
 def sweep(
@@ -60,3 +61,21 @@ def sweep(
             if file is not None:
                 file.add(row)
             yield spec, row
+
+
+def missing(
+    specs: Sequence[RunSpec], *, results: Path | str | None = None, runs: Path | str = "runs", retry: bool = True
+) -> list[RunSpec]:
+    """The specs that `sweep` would train, given the same; nothing is written.
+
+    Raises:
+        RecordError: the file of results is damaged or something else.
+    """
+    there = {
+        run.spec.identity()
+        for run in list_runs(runs)
+        if (run.result is not None and not run.result.get("given_model")) or (run.failure is not None and not retry)
+    }
+    if results is not None and Path(results).exists():
+        there |= {row.identity for row in read_results(results)}
+    return [spec for spec, whole in zip(specs, resolve_all(specs), strict=True) if whole.identity() not in there]

@@ -62,6 +62,21 @@ def test_without_the_extra_one_line(
     assert extra in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("nowhere.invalid:6379", "no Ray cluster at 'nowhere.invalid:6379'"),
+        ("127.0.0.1:1", "no Ray cluster at '127.0.0.1:1': .*refused"),
+        ("127.0.0.1:99999", "no Ray cluster at '127.0.0.1:99999'"),
+        ("here", "give host:port"),
+    ],
+)
+def test_an_address_where_nobody_answers_is_said_at_once(address: str, said: str, tiny: Tiny, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    with pytest.raises(InputError, match=said):
+        list(run_all([tiny()], runs=tmp_path, engine=RayCluster(address)))
+
+
 def test_no_slurm_is_said(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="no Slurm here"):
@@ -231,21 +246,6 @@ def test_two_sweeps_at_once_share_their_runs(sweep_script: Path, tiny: Tiny, tmp
     for run in list_runs(runs):  # nobody trained what another had trained
         steps = [line["step"] for line in run.metrics("evaluation")]
         assert steps == sorted(set(steps))
-
-
-@pytest.fixture(scope="module")
-def ray_nodes() -> Iterator[Any]:
-    """A Ray cluster of three nodes of one CPU on this machine; the first one, the driver's, takes no tasks."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    ray = pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]
-    ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
-    yield cluster, nodes
-    ray.shutdown()
-    cluster.shutdown()
 
 
 @pytest.mark.conformance

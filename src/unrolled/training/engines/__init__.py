@@ -3,6 +3,7 @@
 from unrolled.training.engines.engine import Ended, Engine, Order
 from unrolled.training.engines.local import LocalProcesses, default_workers
 from unrolled.training.engines.ray_core import RayCluster
+from unrolled.training.engines.ray_group import train_together
 from unrolled.training.engines.slurm import Slurm
 
-__all__ = ["Ended", "Engine", "LocalProcesses", "Order", "RayCluster", "Slurm", "default_workers"]
+__all__ = ["Ended", "Engine", "LocalProcesses", "Order", "RayCluster", "Slurm", "default_workers", "train_together"]

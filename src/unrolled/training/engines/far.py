@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, final
 
@@ -16,11 +17,11 @@ from unrolled.spec import parse
 from unrolled.training.engines.engine import Ended, Order, carry_out
 from unrolled.training.progress import Progress
 
-__all__ = ["Watch", "obey", "plain"]
+__all__ = ["Watch", "begin", "obey", "plain"]
 
 
 def plain(order: Order, threads: int) -> dict[str, Any]:
-    """An order as `obey` takes it: the spec in words, and where the run is written; nothing else travels."""
+    """An order as `begin` takes it: the spec in words, and where the run is written; nothing else travels."""
     return {
         "spec": order.spec.to_mapping(),
         "name": order.name,
@@ -30,13 +31,18 @@ def plain(order: Order, threads: int) -> dict[str, Any]:
     }
 
 
-def obey(words: dict[str, Any]) -> Ended:
-    """Carry an order out in this process, which does nothing else."""
+def begin(words: dict[str, Any]) -> Generator[Progress, None, Ended]:
+    """Carry an order out in this process, which does nothing else, step by step."""
     with contextlib.suppress(OSError):
         os.chdir(words["folder"])  # files that a spec names by a relative path are found from there
     torch.set_num_threads(words["threads"])
     torch.set_flush_denormal(True)
-    steps = carry_out(Order(parse(words["spec"]), words["name"], Path(words["root"])))
+    return carry_out(Order(parse(words["spec"]), words["name"], Path(words["root"])))
+
+
+def obey(words: dict[str, Any]) -> Ended:
+    """Carry an order out in this process, to its end."""
+    steps = begin(words)
     while True:
         try:
             next(steps)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,12 +19,13 @@ from unrolled.training.engines.engine import Ended, Engine, Order
 from unrolled.training.engines.far import Watch, obey, plain
 from unrolled.training.progress import Progress
 
-__all__ = ["RayCluster"]
+__all__ = ["RETRIES", "RayCluster", "connected"]
 
 _LOOK_SECONDS = 1.0
 _FAREWELL_SECONDS = 30.0
-_RETRIES = 10
-"""How often a run may lose its process or its node before it counts as failed."""
+_ANSWER_SECONDS = 10.0
+RETRIES = 10
+"""How often a run may lose a process or a node before it counts as failed."""
 
 
 @final
@@ -52,8 +54,8 @@ class RayCluster(Engine):
         Raises:
             InputError: Ray is not installed, or there is no cluster at the address.
         """
-        with _connected(self.address) as ray:
-            task = ray.remote(num_cpus=self.threads, max_retries=_RETRIES)(obey)
+        with connected(self.address) as ray:
+            task = ray.remote(num_cpus=self.threads, max_retries=RETRIES)(obey)
             waiting = {task.remote(plain(order, self.threads)): order for order in orders}
             watch = Watch()
             try:
@@ -82,8 +84,19 @@ def _fetched(ray: Any, ticket: Any, order: Order) -> Ended:
     return ended
 
 
+def _require_answer(address: str) -> None:
+    """Refuse an address at which nobody answers, for which Ray would wait many minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise InputError(f"address is {address!r}: give host:port, or auto for the cluster that runs on this machine")
+    try:
+        socket.create_connection((host, int(port)), _ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"no Ray cluster at {address!r}: {error}") from None
+
+
 @contextlib.contextmanager
-def _connected(address: str | None) -> Iterator[Any]:
+def connected(address: str | None) -> Iterator[Any]:
     """Ray, with a connection to the cluster; one that the caller made is used and left as it is."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     try:
@@ -93,6 +106,8 @@ def _connected(address: str | None) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
+    if address not in (None, "auto"):
+        _require_answer(address)
     try:
         with contextlib.redirect_stdout(sys.stderr):
             here: dict[str, Any] = {"include_dashboard": False} if address is None else {}
