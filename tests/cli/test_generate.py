@@ -127,6 +127,18 @@ def test_the_likeliest_text(cli: Any, novel: Path) -> None:
     assert two[0]["log_probability"] >= two[1]["log_probability"]
 
 
+def test_how_a_beam_ends_and_compares(cli: Any, novel: Path) -> None:
+    words = ("generate", novel, "--prompt", "the", "--length", "12", "--beam", "6", "--samples", "6", "--json")
+    found = {}
+    for until, alpha in (("", 1.0), ("e", 1.0), ("e", 0.0)):
+        given = [*(("--until", until) if until else ()), *(("--length-penalty", alpha) if alpha != 1 else ())]
+        lines = [json.loads(line) for line in cli(*words, *given).out.splitlines()]
+        found[until, alpha] = [line["text"] for line in lines]
+        by_hand = load(novel).beam("the", 12, beams=6, until=until, length_penalty=alpha)
+        assert found[until, alpha] == [hypothesis.text for hypothesis in by_hand]
+    assert len(set(map(tuple, found.values()))) == 3
+
+
 def test_a_conversation(cli: Any, novel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stdin = io.TextIOWrapper(io.BytesIO("the\n\nÄ\n".encode() + b"fox \xff\nlazy"), encoding="utf-8")
     monkeypatch.setattr(sys, "stdin", stdin)
@@ -287,3 +299,29 @@ def test_nobody_reads_and_ctrl_c(novel: Path) -> None:
         assert process.wait(120) == (130 if signalled else 141)
         assert "Traceback" not in said
         assert said.count("\n") == (2 if signalled else 1)  # how it is chosen, and "interrupted"
+
+
+MEASURE = """
+import resource, sys
+from unrolled.cli import main
+code = main(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+@pytest.mark.conformance
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux only")
+@pytest.mark.parametrize("words", [(), ("--json",), ("--beam", "2", "--prompt", "the"), ("--samples", "2", "--json")])
+def test_memory_does_not_grow_with_the_text(novel: Path, words: tuple[str, ...], tmp_path: Path) -> None:
+    """Ten million characters (by beam search, which looks at every one in Python, thirty thousand)."""
+
+    def peak_mib(length: int) -> int:
+        command = [sys.executable, "-c", MEASURE, "generate", str(novel), "--length", str(length), *words]
+        with (tmp_path / "out").open("wb") as out:
+            done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=True, timeout=600)
+        assert (tmp_path / "out").stat().st_size > length
+        return int(done.stderr.splitlines()[-1])
+
+    long = 30_000 if "--beam" in words else 5_000_000 if "--samples" in words else 10_000_000
+    assert peak_mib(long) - peak_mib(long // 100) < 40
