@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unrolled import nn
+from unrolled.data import Vocabulary
 from unrolled.errors import InputError, SpecError, UnknownName, UserCodeError
 from unrolled.spec import (
     CELLS,
@@ -441,3 +442,16 @@ def test_a_spec_without_files_is_resolved_already() -> None:
 @pytest.mark.parametrize(("cell", "own"), [("lstm", False), ("a/b.py:Cell", True), ("b.py", False)])
 def test_a_users_cell_is_a_path(cell: str, own: bool) -> None:
     assert is_user_cell(cell) is own
+
+
+@pytest.mark.parametrize("task", ["text", "palindromes"])
+def test_regularisation_reaches_the_network(task: str) -> None:
+    shares = {"dropout": 0.1, "recurrent_dropout": 0.2, "output_dropout": 0.3}
+    tied = {"input": "embedding", "tied": True} if task == "text" else {}
+    spec = default_spec(task, layers=2, hidden=5, **shares, **tied)
+    model = build_model(spec.recurrent, Vocabulary("abc") if task == "text" else build_task(spec))  # type: ignore[arg-type]
+    assert model.layer.dropout == 0.1
+    assert (model.recurrent_dropout, model.output_dropout, model.tied) == (0.2, 0.3, task == "text")
+    assert model.output.in_features == 5
+    if task == "text":
+        assert model.output.weight is model.coding.weight

@@ -44,6 +44,7 @@ from unrolled.spec import (
     GraphModelSpec,
     GraphTimeModelSpec,
     RunSpec,
+    TextSpec,
     build_forecaster,
     build_model,
     build_node_classifier,
@@ -411,7 +412,8 @@ def load_model(run: Run, *, cell: str | None = None) -> tuple[nn.SequenceClassif
 def load_character_model(run: Run, *, cell: str | None = None) -> tuple[nn.CharacterModel, data.Vocabulary]:
     """The trained network of a run on a text and the characters it knows, as `load_model`.
 
-    The text itself is read only where the run's result does not name its characters (an unfinished run's).
+    The text itself is read only where the symbols are not bytes and the run's result does not name its characters (an
+    unfinished run's).
 
     Raises:
         InputError: the run learnt something else than a text.
@@ -422,7 +424,10 @@ def load_character_model(run: Run, *, cell: str | None = None) -> tuple[nn.Chara
     spec = _with_cell(run, cell)
     weights = run.weights()
     named = (run.result or {}).get("vocabulary")
-    if isinstance(named, str) and named:
+    assert isinstance(spec.task, TextSpec)
+    if spec.task.vocabulary == "bytes":
+        vocabulary: data.Vocabulary = data.ByteVocabulary()
+    elif isinstance(named, str) and named:
         vocabulary = data.Vocabulary(named)
     else:
         task = build_task(spec)

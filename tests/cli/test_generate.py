@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from unrolled import load
 from unrolled.cli import written
+from unrolled.generation import Choice, Stream
 
 
 def test_a_seed_gives_one_text(cli: Any, novel: Path) -> None:
@@ -125,8 +127,21 @@ def test_the_likeliest_text(cli: Any, novel: Path) -> None:
     assert two[0]["log_probability"] >= two[1]["log_probability"]
 
 
+def test_how_a_beam_ends_and_compares(cli: Any, novel: Path) -> None:
+    words = ("generate", novel, "--prompt", "the", "--length", "12", "--beam", "6", "--samples", "6", "--json")
+    found = {}
+    for until, alpha in (("", 1.0), ("e", 1.0), ("e", 0.0)):
+        given = [*(("--until", until) if until else ()), *(("--length-penalty", alpha) if alpha != 1 else ())]
+        lines = [json.loads(line) for line in cli(*words, *given).out.splitlines()]
+        found[until, alpha] = [line["text"] for line in lines]
+        by_hand = load(novel).beam("the", 12, beams=6, until=until, length_penalty=alpha)
+        assert found[until, alpha] == [hypothesis.text for hypothesis in by_hand]
+    assert len(set(map(tuple, found.values()))) == 3
+
+
 def test_a_conversation(cli: Any, novel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("the\n\nÄ\nlazy"))
+    stdin = io.TextIOWrapper(io.BytesIO("the\n\nÄ\n".encode() + b"fox \xff\nlazy"), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", stdin)
     answer = cli("generate", novel, "--interactive", "--length", "5", "--temperature", "1")
     assert answer.code == 0
     lines = answer.out.rstrip("\n")
@@ -135,6 +150,67 @@ def test_a_conversation(cli: Any, novel: Path, monkeypatch: pytest.MonkeyPatch) 
     assert whole[8:13] in lines  # the empty line went on
     assert "lazy" in lines
     assert "error: character 'Ä' (U+00C4)" in answer.err
+    assert "error: the beginning is not UTF-8: byte 4 is 0xff\n" in answer.err
+
+
+def test_a_conversation_changes_its_manner(cli: Any, novel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        *("the", ":temperature 2", ":top-k 3", ":top-p 0.5", ":length 9", "", ":tau 4", ":greedy", ":top-k none"),
+        *(":tau 0", ":temperature x", ":length", ":lenth 3", ":help", "the"),
+    ]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(lines) + "\n"))
+    answer = cli("generate", novel, "--interactive", "--length", "5")
+    said = answer.err.splitlines()
+    assert [line.removeprefix("novel: ") for line in said[1:11]] == [
+        "temperature 2 (tau 0.5), seed 0",
+        "temperature 2 (tau 0.5), top-k 3, seed 0",
+        "temperature 2 (tau 0.5), top-k 3, top-p 0.5, seed 0",
+        "9 characters at a time",
+        "temperature 0.25 (tau 4), top-k 3, top-p 0.5, seed 0",
+        "greedy, top-k 3, top-p 0.5, seed 0",
+        "greedy, top-p 0.5, seed 0",
+        "error: tau is 0: above 0, it is 1/T",
+        "error: temperature is 'x': not a number",
+        "error: length needs a whole number",
+    ]
+    assert "did you mean 'length'?" in said[11]
+    model = load(novel)
+    stream = Stream(model.model, model.vocabulary, ["the"], choice=Choice(temperature=0.5), seed=0)
+    first = "".join(stream.texts(piece)[0] for piece in stream.pieces(5))
+    stream.choice = Choice(temperature=2, top_k=3, top_p=0.5)
+    then = "".join(stream.texts(piece)[0] for piece in stream.pieces(9))
+    last = model.generate("the", 9, temperature=None)
+    assert answer.out == f"the{first}\n{then}\nthe{last}\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+def test_a_line_is_edited_and_comes_back(novel: Path) -> None:
+    """In a terminal: a deleted character, then the earlier line by the arrow key."""
+    import pty
+
+    pytest.importorskip("readline")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "unrolled.cli", "generate", str(novel), "--interactive", "--length", "3"]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "vt100"})
+    os.close(theirs)
+    shown = b""
+
+    def until(sign: bytes) -> bytes:
+        nonlocal shown
+        while sign not in shown:
+            shown += os.read(ours, 4096)
+        before, _, shown = shown.partition(sign)
+        return before
+
+    until(b"Ctrl-D ends")
+    for typed in (b"thw\x7fe\n", b"\x1b[A\n"):
+        until(b"> ")
+        os.write(ours, typed)
+        until(b"\r\nthe")
+    until(b"> ")
+    os.write(ours, b"\x04")
+    assert process.wait(60) == 0
+    os.close(ours)
 
 
 def test_a_prompt_from_a_file_or_standard_input(
@@ -165,6 +241,14 @@ def test_a_hostile_prompt_is_one_line(cli: Any, novel: Path, tmp_path: Path, nam
     assert sentence in cli("generate", novel, "--prompt-file", file).mistake
 
 
+@pytest.mark.parametrize(
+    "words", [("--prompt", "the \udcff"), ("--prompt", "the", "--beam", "2", "--until", "é\udcfe")]
+)
+def test_words_that_are_not_utf8(cli: Any, novel: Path, words: tuple[str, ...]) -> None:
+    byte = "byte 4 is 0xff" if len(words) == 2 else "byte 2 is 0xfe"
+    assert cli("generate", novel, *words).mistake == f"{words[-2]} is not UTF-8: {byte}"
+
+
 def test_a_prompt_may_be_empty_or_a_megabyte(cli: Any, novel: Path, tmp_path: Path) -> None:
     file = tmp_path / "prompt"
     file.write_bytes(b"")
@@ -179,7 +263,7 @@ def test_a_terminal_is_not_told_to_obey(monkeypatch: pytest.MonkeyPatch) -> None
             return True
 
     monkeypatch.setattr(sys, "stdout", Terminal())
-    written._put("a\x1b[31m\x7f\x9b\n\tb")
+    written.put("a\x1b[31m\x7f\x9b\n\tb")
     assert sys.stdout.getvalue() == "a␛[31m␡\ufffd\n\tb"
 
 
@@ -215,3 +299,29 @@ def test_nobody_reads_and_ctrl_c(novel: Path) -> None:
         assert process.wait(120) == (130 if signalled else 141)
         assert "Traceback" not in said
         assert said.count("\n") == (2 if signalled else 1)  # how it is chosen, and "interrupted"
+
+
+MEASURE = """
+import resource, sys
+from unrolled.cli import main
+code = main(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+@pytest.mark.conformance
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux only")
+@pytest.mark.parametrize("words", [(), ("--json",), ("--beam", "2", "--prompt", "the"), ("--samples", "2", "--json")])
+def test_memory_does_not_grow_with_the_text(novel: Path, words: tuple[str, ...], tmp_path: Path) -> None:
+    """Ten million characters (by beam search, which looks at every one in Python, thirty thousand)."""
+
+    def peak_mib(length: int) -> int:
+        command = [sys.executable, "-c", MEASURE, "generate", str(novel), "--length", str(length), *words]
+        with (tmp_path / "out").open("wb") as out:
+            done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=True, timeout=600)
+        assert (tmp_path / "out").stat().st_size > length
+        return int(done.stderr.splitlines()[-1])
+
+    long = 30_000 if "--beam" in words else 5_000_000 if "--samples" in words else 10_000_000
+    assert peak_mib(long) - peak_mib(long // 100) < 40

@@ -42,6 +42,8 @@ def test_figures() -> None:
     assert "unseen 0.500" in figures(_progress(evaluation=evaluation), SPEC)
     first = _progress(step=0, loss_nats=math.nan, accuracy=math.nan, seconds_left=None, evaluation=evaluation)
     assert figures(first, SPEC) == "unseen 0.500"
+    text = Evaluation(accuracy=0.5, loss_nats=1.0, count=9, carried_accuracy=0.6, carried_loss_nats=1.3)
+    assert "unseen 0.500  carried on 0.600, 1.876 bits  " in figures(_progress(evaluation=text), SPEC)
     may_stop = default_spec("palindromes", stop="solved")
     assert figures(_progress(), may_stop).endswith("at most 0:01:07 left")
 

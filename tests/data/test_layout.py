@@ -62,6 +62,16 @@ def test_every_symbol_is_read_once_in_order_and_no_state_crosses_a_document(
     assert [symbol for row in read for symbol in row] == list(range(length - 1))
 
 
+def test_what_is_kept_does_not_grow_with_the_text() -> None:
+    codes = torch.zeros(1, dtype=torch.uint8).expand(10**12)
+    layout = Layout.of(codes, (0, 10**11), begin=0, end=10**12 - 1, window=30, rows=64, first=7)
+    assert len(layout.bounds) + len(layout.until) == 5
+    row, column = divmod(int(layout.until[-1]) - 1, layout.columns)
+    last = layout.column(column).targets[:, row]
+    assert last.ne(IGNORED).sum() == (10**12 - 1 - 10**11 - 7) % 30
+    assert 0 <= 64 * layout.columns - int(layout.until[-1]) < 64
+
+
 def test_what_is_read_to_warm_up_comes_just_before_and_is_not_asked() -> None:
     layout = Layout.of(torch.arange(41), (0,), begin=0, end=40, window=4, rows=2)
     warm = layout.column(-2, warm=2)

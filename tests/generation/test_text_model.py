@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -113,16 +114,23 @@ def test_everything_is_seen(book: unrolled.TextModel) -> None:
         book.observe("")
 
 
-def test_a_run_writes_on_without_its_text(tmp_path: Path) -> None:
+@pytest.mark.parametrize("vocabulary", ["characters", "bytes"])
+def test_a_run_writes_on_without_its_text(vocabulary: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNROLLED_CACHE", str(tmp_path / "cache"))
     text = tmp_path / "novel.txt"
     text.write_text("the quick brown fox jumps over the lazy dog.\n" * 40, encoding="utf-8")
-    spec = default_spec("text", source=str(text), hidden=4, batch=4, steps=2)
+    spec = default_spec("text", source=str(text), vocabulary=vocabulary, hidden=4, batch=4, steps=2)
     for _ in training.train(spec, name="novel", runs=tmp_path):
         pass
     text.unlink()
+    shutil.rmtree(tmp_path / "cache", ignore_errors=True)
     loaded = unrolled.load("novel", runs=tmp_path)
-    assert len(loaded.generate("the", 10)) == 10
-    assert loaded.vocabulary == unrolled.data.Vocabulary("the quick brown fox jumps over the lazy dog.\n")
+    if vocabulary == "characters":
+        assert len(loaded.generate("the", 10)) == 10
+        assert loaded.vocabulary == unrolled.data.Vocabulary("the quick brown fox jumps over the lazy dog.\n")
+    else:
+        assert len(loaded.generate("žluťoučký", 10).encode("utf-8", "replace")) >= 10
+        assert loaded.score("é").bits.shape == (1,)
 
 
 def test_a_run_of_another_task_has_nothing_to_write(tmp_path: Path) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
-from unrolled.errors import InputError, TextError
+from unrolled.cli.beginnings import read_beginning, require_utf8
+from unrolled.errors import InputError
 
 __all__ = ["generate"]
 
@@ -64,7 +64,8 @@ def generate(
         runs: folder of runs.
         cell: your own cell's file again, path/to/file.py:MyCell, where the run was made with one.
     """
-    from unrolled.cli.written import converse, write_beam, write_json, write_plain
+    from unrolled.cli.conversation import converse
+    from unrolled.cli.written import write_beam, write_json, write_plain
     from unrolled.generation import Choice, load
 
     chosen = Choice(temperature=_temperature(temperature, tau, greedy), top_k=top_k, top_p=top_p)
@@ -78,33 +79,18 @@ def generate(
     _together("--prompt", prompt, {"--prompt-file": prompt_file})
     for option, value in (("--until", until), ("--length-penalty", length_penalty)):
         _require(value is None or beam is not None, f"{option} is an option of --beam, which is not given")
-    start = _read_prompt(prompt_file) if prompt_file is not None else prompt or ""
+    start = read_beginning(prompt_file) if prompt_file is not None else require_utf8(prompt or "", "--prompt")
+    ending = require_utf8(until or "", "--until")
     model = load(run, runs=runs, cell=cell)
     options: dict[str, Any] = {"choice": chosen, "seed": seed, "weights": weights}
     if beam is not None:
-        write_beam(model, start, length, beam, samples, until or "", length_penalty, weights, as_json)
+        write_beam(model, start, length, beam, samples, ending, length_penalty, weights, as_json)
     elif interactive:
         converse(model, length, options)
     elif as_json:
         write_json(model, start, length, samples, options)
     else:
         write_plain(model, start, length, samples, options)
-
-
-def _read_prompt(file: str) -> str:
-    """A beginning from a file or standard input, without the last line's end."""
-    try:
-        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise TextError(f"the prompt file {file!r} cannot be read: {error.strerror or error}") from None
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        where = "standard input" if file == "-" else repr(file)
-        raise TextError(
-            f"the prompt in {where} is not UTF-8: byte {error.start} is {content[error.start]:#04x}"
-        ) from None
-    return text.removesuffix("\n").removesuffix("\r")
 
 
 def _require(holds: bool, otherwise: str) -> None:

@@ -36,6 +36,10 @@ def figures(progress: Progress, spec: RunSpec) -> str:
         parts.append(f"unseen {words} at {', '.join(map(str, found.horizons))}")
     elif progress.evaluation is not None:
         parts.append(f"unseen {progress.evaluation.accuracy:.3f}")
+        if progress.evaluation.carried_bits is not None:
+            parts.append(
+                f"carried on {progress.evaluation.carried_accuracy:.3f}, {progress.evaluation.carried_bits:.3f} bits"
+            )
     if progress.step > 0:
         parts.append(f"{progress.steps_per_second:,.0f} steps/s")
     if progress.seconds_left is not None:

@@ -60,6 +60,29 @@ Examples:
   unrolled train sensors --readings chicago-flu
 """
 
+_TEXT_EXAMPLES = """\
+What comes of it is how many of the held-out characters are guessed right, and
+bits per character: from a zero state, and with the state carried on. The report
+sets tables of short contexts and Kneser-Ney beside them.
+
+Examples:
+
+  unrolled train text
+      Grimms' tales, as the course has it: windows of 30 characters at random.
+  unrolled train text --source my-novel.txt --state carried --name novel
+      A text of yours, its state carried on from window to window.
+  unrolled generate novel --length 500
+      Let it write, also before it is done: from its last checkpoint.
+  unrolled train text --source letters/ --state carried --window 64 --batch 32 \\
+      --hidden 512 --dropout 0.3 --output-dropout 0.3 --weight-decay 0.01 \\
+      --optimiser adamw --learning-rate 3e-3 --schedule cosine --clip 1
+      A folder, each file a document; a larger network, less learnt by heart.
+  zcat wiki.gz | unrolled train text --source - --vocabulary bytes
+      Any bytes, down a pipe.
+  torchrun --nproc-per-node 2 -m unrolled.cli train text --state carried
+      Two processes that share every batch.
+"""
+
 _NODES_EXAMPLES = """\
 Defaults shown are those of --layer gcn. The other layers' own:
 
@@ -158,6 +181,8 @@ def _command(task: str) -> Callable[..., int]:
 
 def _epilogue(task: str) -> str | None:
     """What the help of a task says at its end."""
+    if task == "text":
+        return _TEXT_EXAMPLES
     if task == "protein":
         return _PROTEIN_EXAMPLES
     if task == "sensors":

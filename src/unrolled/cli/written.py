@@ -1,4 +1,4 @@
-"""What ``unrolled generate`` puts on the screen: one text or many, JSON lines, the likeliest texts, a conversation."""
+"""What ``unrolled generate`` puts on the screen: one text or many, JSON lines, the likeliest texts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import Progress
 
-from unrolled.errors import InputError, UnrolledError
+from unrolled.errors import InputError
 from unrolled.generation import Stream, beam_search
 
 if TYPE_CHECKING:
     from unrolled.generation import Choice, TextModel
+    from unrolled.generation.scribe import Piece
 
-__all__ = ["converse", "write_beam", "write_json", "write_plain"]
+__all__ = ["announce", "open_texts", "put", "read_first", "say", "write_beam", "write_json", "write_plain"]
 
 _TOGETHER = 10_000_000
 """Characters of several samples that are kept until the first of them is whole; more are written one after another."""
@@ -31,37 +32,37 @@ def write_plain(model: TextModel, start: str, length: int, samples: int, options
     """One text as it comes, or several, each under its number."""
     together = samples if samples > 1 and samples * length <= _TOGETHER else 1
     for first in range(0, samples, together):
-        stream = _open(model, start, min(together, samples - first), first, options)
+        stream = open_texts(model, start, min(together, samples - first), first, options)
         if first == 0:
-            _announce(model, options["choice"], options["seed"])
+            announce(model, options["choice"], options["seed"])
         if samples == 1:
             _write_one(stream, length)
             continue
         if together == 1:
-            _put(f"── {first + 1} ──\n")
+            put(f"── {first + 1} ──\n")
             _write_one(stream, length)
             continue
-        parts = [stream.starts, *(stream.texts(piece) for piece in _read_first(stream, length))]
+        parts = [stream.starts, *(stream.texts(piece) for piece in read_first(stream, length))]
         for row, text in enumerate(zip(*parts, stream.rest(), strict=True)):
-            _put(f"── {first + row + 1} ──\n{''.join(text)}\n")
+            put(f"── {first + row + 1} ──\n{''.join(text)}\n")
 
 
 def _write_one(stream: Stream, length: int) -> None:
-    _put(stream.starts[0])
-    for piece in _read_first(stream, length):
-        _put(stream.texts(piece)[0])
-    _put(f"{stream.rest()[0]}\n")
+    put(stream.starts[0])
+    for piece in read_first(stream, length):
+        put(stream.texts(piece)[0])
+    put(f"{stream.rest()[0]}\n")
 
 
 def write_json(model: TextModel, start: str, length: int, samples: int, options: dict[str, Any]) -> None:
     """An object for each text, or for each piece of a long one; `at` counts the characters before it."""
     together = max(1, min(samples, _TOGETHER // max(length, 1)))
     for first in range(0, samples, together):
-        stream = _open(model, start, min(together, samples - first), first, {**options, "log_probabilities": True})
+        stream = open_texts(model, start, min(together, samples - first), first, {**options, "log_probabilities": True})
         rows = range(len(stream.starts))
         texts, likelihoods = [""] * len(rows), [[] for _ in rows]  # type: list[str], list[list[float]]
         at = 0
-        pieces = _read_first(stream, length)
+        pieces = read_first(stream, length)
         ended = length == 0
         while not ended:
             piece = next(pieces, None)
@@ -77,7 +78,7 @@ def write_json(model: TextModel, start: str, length: int, samples: int, options:
                 for row in rows:
                     entry = {"sample": first + row, "at": at, "start": stream.starts[row], "text": texts[row]}
                     if likelihoods[row] or texts[row]:
-                        _put(json.dumps({**entry, "log_probabilities": likelihoods[row]}) + "\n")
+                        put(json.dumps({**entry, "log_probabilities": likelihoods[row]}) + "\n")
                 at += len(likelihoods[0])
                 texts, likelihoods = [""] * len(rows), [[] for _ in rows]
 
@@ -109,54 +110,26 @@ def write_beam(
             length_penalty=1.0 if length_penalty is None else length_penalty,
             weights=weights,
             on_step=None if is_streamed else watch,
-            on_text=(lambda text: _put(next(beginning, "") + text)) if is_streamed else None,
+            on_text=(lambda text: put(next(beginning, "") + text)) if is_streamed else None,
         )[:samples]
-    _say(f"{model.run.name}: beam of {beams}")
+    say(f"{model.run.name}: beam of {beams}")
     if is_streamed:
-        _put(next(beginning, "") + "\n")
+        put(next(beginning, "") + "\n")
         return
     for number, text in enumerate(found):
         figures = {"log_probability": round(text.log_probability, 6), "score": round(text.score, 6)}
         if as_json:
-            _put(json.dumps({"sample": number, "start": start, "text": text.text, **figures}) + "\n")
+            put(json.dumps({"sample": number, "start": start, "text": text.text, **figures}) + "\n")
         else:
-            _put(f"── {number + 1}, log P {text.log_probability:.2f} ──\n{start}{text.text}\n")
+            put(f"── {number + 1}, log P {text.log_probability:.2f} ──\n{start}{text.text}\n")
 
 
-def converse(model: TextModel, length: int, options: dict[str, Any]) -> None:
-    """A beginning a line; each text is drawn anew, and Ctrl-C ends it, not the program."""
-    _announce(model, options["choice"], options["seed"])
-    asks = sys.stdin.isatty()
-    if asks:
-        _say("a beginning, then Enter; Enter alone goes on; Ctrl-D ends")
-    stream: Stream | None = None
-    number = 0
-    while True:
-        if asks:
-            _put("> ")
-        line = sys.stdin.readline()
-        if not line:
-            break
-        line = line.rstrip("\n")
-        try:
-            if line or stream is None:
-                stream = _open(model, line, 1, number, options)
-                number += 1
-                _put(stream.starts[0])
-            for piece in _read_first(stream, length):
-                _put(stream.texts(piece)[0])
-            _put("\n")
-        except KeyboardInterrupt:
-            _put("\n")
-        except UnrolledError as error:
-            _say(f"error: {' '.join(str(error).split())}")
-
-
-def _open(model: TextModel, start: str, rows: int, first: int, options: dict[str, Any]) -> Stream:
+def open_texts(model: TextModel, start: str, rows: int, first: int, options: dict[str, Any]) -> Stream:
+    """So many texts from one beginning, of which the first has that number."""
     return Stream(model.model, model.vocabulary, [start] * rows, first_row=first, **options)
 
 
-def _read_first(stream: Stream, length: int) -> Iterator[Any]:
+def read_first(stream: Stream, length: int) -> Iterator[Piece]:
     """The pieces of a stream; while it reads a long beginning, a bar says how far."""
     with _watched("reading the beginning", stream.unread) as watch:
         stream.read(watch)
@@ -181,7 +154,7 @@ def _watched(what: str, total: int) -> Iterator[Callable[[int], None]]:
         bar.stop()
 
 
-def _put(text: str) -> None:
+def put(text: str) -> None:
     """Text for the reader, at once. A terminal is shown control characters instead of obeying them."""
     sys.stdout.write(text.translate(_SHOWN) if sys.stdout.isatty() else text)
     sys.stdout.flush()
@@ -191,15 +164,16 @@ _SHOWN = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} 
 _SHOWN |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """A line beside the text."""
     print(line, file=sys.stderr, flush=True)
 
 
-def _announce(model: TextModel, choice: Choice, seed: int) -> None:
+def announce(model: TextModel, choice: Choice, seed: int) -> None:
     """How the text is chosen, with the temperature in both its forms."""
     if choice.temperature is None:
         how = "greedy"
     else:
         how = f"temperature {choice.temperature:g} (tau {1 / choice.temperature:g})"
     kept = [f"top-k {choice.top_k}" if choice.top_k else "", f"top-p {choice.top_p:g}" if choice.top_p else ""]
-    _say(", ".join(part for part in (f"{model.run.name}: {how}", *kept, f"seed {seed}") if part))
+    say(", ".join(part for part in (f"{model.run.name}: {how}", *kept, f"seed {seed}") if part))

@@ -32,19 +32,22 @@ class Layout:
     also at a document's end; in the padding nothing is asked (`IGNORED`). Padding comes last in a window and a
     document begins in the next, so no state that has read padding is carried on.
 
+    What is kept grows with the number D of documents, not with the text.
+
     Attributes:
         codes: the text.
-        starts, lengths: of every window, ``[W]``.
-        fresh: whether a document begins there, ``[W]``.
+        bounds: where the documents begin, and where the last one ends, ``[D + 1]``.
+        until: how many windows there are up to each document's end, ``[D]``; the last of them is W.
+        first: length of every document's first window.
         window: T.
         rows: B.
         columns: batches in a pass, ⌈W/B⌉; rows that have no window left are padding.
     """
 
     codes: Tensor = field(repr=False)
-    starts: Tensor = field(repr=False)
-    lengths: Tensor = field(repr=False)
-    fresh: Tensor = field(repr=False)
+    bounds: Tensor = field(repr=False)
+    until: Tensor = field(repr=False)
+    first: int
     window: int
     rows: int
     columns: int
@@ -74,21 +77,9 @@ class Layout:
         """
         first = window if first is None else first
         bounds = torch.tensor([begin, *(d for d in documents if begin < d < end), end])
-        spans = bounds.diff()
-        counts = 1 + ((spans - first).clamp(min=0) + window - 1) // window
-        document = torch.repeat_interleave(torch.arange(len(spans)), counts)
-        place = torch.arange(len(document)) - (counts.cumsum(0) - counts)[document]  # of a window in its document
-        offsets = torch.where(place == 0, 0, first + (place - 1) * window)
-        widths = torch.where(place == 0, first, window)
-        return cls(
-            codes=codes,
-            starts=bounds[document] + offsets,
-            lengths=torch.minimum(widths, spans[document] - offsets),
-            fresh=place == 0,
-            window=window,
-            rows=rows,
-            columns=-(-len(document) // rows),
-        )
+        until = (1 + ((bounds.diff() - first).clamp(min=0) + window - 1) // window).cumsum(0)
+        columns = -(-int(until[-1]) // rows)
+        return cls(codes=codes, bounds=bounds, until=until, first=first, window=window, rows=rows, columns=columns)
 
     def column(self, index: int, warm: int = 0) -> Batch:
         """A batch of the pass.
@@ -98,17 +89,23 @@ class Layout:
             warm: how many columns below 0 there are; the first of them is the one that begins fresh.
         """
         windows = torch.arange(self.rows) * self.columns + index
-        there = (windows >= 0) & (windows < len(self.starts))
-        windows = windows.clamp(0, len(self.starts) - 1)
-        lengths = torch.where(there, self.lengths[windows], _NOTHING)
+        there = (windows >= 0) & (windows < self.until[-1])
+        starts, lengths, fresh = self._windows(windows.clamp(0, int(self.until[-1]) - 1))
         steps = torch.arange(self.window + 1).unsqueeze(1)
-        inside = steps[:-1] < lengths
-        places = (self.starts[windows] + steps).clamp(max=len(self.codes) - 1)
-        codes = self.codes[places].to(torch.int64)
+        inside = steps[:-1] < torch.where(there, lengths, _NOTHING)
+        codes = self.codes[(starts + steps).clamp(max=len(self.codes) - 1)].to(torch.int64)
         asked = inside if index >= 0 else torch.zeros_like(inside)
-        fresh = self.fresh[windows] | (index == -warm) | ~there
         return Batch(
             inputs=torch.where(inside, codes[:-1], 0),
             targets=torch.where(asked, codes[1:], IGNORED),
-            fresh=fresh,
+            fresh=fresh | (index == -warm) | ~there,
         )
+
+    def _windows(self, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Where windows begin, how long they are, and whether a document begins there, by their numbers."""
+        document = torch.searchsorted(self.until, numbers, right=True)
+        place = numbers - torch.where(document > 0, self.until[document - 1], 0)  # of a window in its document
+        is_first = place == 0
+        starts = self.bounds[document] + torch.where(is_first, 0, self.first + (place - 1) * self.window)
+        widths = torch.where(is_first, self.first, self.window)
+        return starts, torch.minimum(widths, self.bounds[document + 1] - starts), is_first

@@ -47,6 +47,7 @@ class Stream:
     Attributes:
         starts: the beginnings, with what was drawn.
         written: characters written so far in each row.
+        choice: how the next characters are chosen; set anew, the texts go on by it.
 
     Raises:
         TextError: a beginning holds a character outside the vocabulary.
@@ -77,7 +78,7 @@ class Stream:
             for row, start in enumerate(starts)
         ]
         self.written = 0
-        self._choice, self._seed, self._first_row = choice, seed, first_row
+        self.choice, self._seed, self._first_row = choice, seed, first_row
         self._wants_log_probabilities = log_probabilities
         self._steps = 1
         codes = [vocabulary.encode(start) for start in self.starts]
@@ -113,7 +114,7 @@ class Stream:
             piece = self._scribe.write(
                 self._last,
                 min(self._steps, end - self.written),
-                self._choice,
+                self.choice,
                 seed=self._seed,
                 first_row=self._first_row,
                 place=self.written,
