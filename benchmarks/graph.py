@@ -1,7 +1,7 @@
 """How long do graph layers take beside PyG's, how much memory, and do they say the same?
 
     python benchmarks/graph.py layers       forward + backward of GCN, GAT and GATv2, several sizes and widths
-    python benchmarks/graph.py compiled     the same at 10 000 nodes beside PyG compiled, one thread and two
+    python benchmarks/graph.py compiled     GCN and GAT beside PyG compiled
     python benchmarks/graph.py large        one million nodes
     python benchmarks/graph.py memory       the most one step takes, each in a process of its own
     python benchmarks/graph.py sampler      sampled neighbourhoods a second
@@ -156,39 +156,50 @@ def layers(arguments: argparse.Namespace, results: Results) -> None:
 
 
 def compiled(arguments: argparse.Namespace, results: Results) -> None:
-    """GCN beside PyG's compiled with edges normalised beforehand, GAT beside its compiled, at 10 000 nodes."""
+    """GCN beside PyG's compiled with edges normalised beforehand, GAT beside its compiled, and where they cross over.
+
+    At 10 000 nodes and 64 features on one thread too.
+    """
+    cases = [("gcn", size, width) for size in ("small", "middle") for width in (16, 64, 256)]
+    cases += [("gcn", "large", 16), *(("gat", size, 64) for size in ("small", "middle"))]
+    for kind, size, width in cases:
+        for threads in (2, 1) if (size, width) == ("middle", 64) else (2,):
+            torch.set_num_threads(threads)
+            _beside_compiled(kind, size, width, arguments.repeats if size != "large" else 2, results)
+    torch.set_num_threads(arguments.threads)
+
+
+def _beside_compiled(kind: str, size: str, width: int, repeats: int, results: Results) -> None:
     from torch_geometric.nn import GCNConv as TheirGCN
     from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
-    nodes, index = random_edges("middle")
+    nodes, index = random_edges(size)
     graph = Graph.from_edge_index(index, num_nodes=nodes)
-    x = torch.randn(nodes, 64, requires_grad=True)
-    for kind in ("gcn", "gat"):
-        ours, theirs = pair(kind, 64)
-        edges: tuple[Any, ...] = (index,)
-        label = "pyg compiled"
-        if kind == "gcn":
-            label, edges = "pyg compiled, normalised", gcn_norm(index, None, nodes)
-            plain = TheirGCN(64, 64, normalize=False)
-            plain.load_state_dict(theirs.state_dict())
-            theirs = plain
-        for threads in (2, 1):
-            torch.set_num_threads(threads)
-            torch._dynamo.reset()
-            began = time.perf_counter()
-            run = step(torch.compile(theirs, dynamic=False), x, *edges)
-            run()
-            name = f"{kind} middle 64" + (", one thread" if threads == 1 else "")
-            results[f"{name} / {label}: seconds to compile"] = time.perf_counter() - began
-            compare(name, {"ours": step(ours, x, graph), label: run}, arguments.repeats, results)
-    torch.set_num_threads(arguments.threads)
+    x = torch.randn(nodes, width, requires_grad=True)
+    ours, theirs = pair(kind, width)
+    edges: tuple[Any, ...] = (index,)
+    label = "pyg compiled"
+    if kind == "gcn":
+        label, edges = "pyg compiled, normalised", gcn_norm(index, None, nodes)
+        plain = TheirGCN(width, width, normalize=False)
+        plain.load_state_dict(theirs.state_dict())
+        theirs = plain
+    torch._dynamo.reset()
+    began = time.perf_counter()
+    run = step(torch.compile(theirs, dynamic=False), x, *edges)
+    run()
+    name = f"{kind} {size} {width}" + (", one thread" if torch.get_num_threads() == 1 else "")
+    results[f"{name} / {label}: seconds to compile"] = time.perf_counter() - began
+    compare(name, {"ours": step(ours, x, graph), label: run}, repeats, results)
 
 
 def large(arguments: argparse.Namespace, results: Results) -> None:
     """A million nodes: beside PyG's where that fits beside us."""
     nodes, index = random_edges("large")
     graph = Graph.from_edge_index(index, num_nodes=nodes)
-    for kind, width, theirs_too in (("gcn", 16, True), ("gcn", 64, False), ("gat", 16, True), ("gat", 64, False)):
+    cases = [("gcn", 16, True), ("gcn", 64, True), ("gcn", 256, False)]  # PyG's messages of 256 features: 10 GB
+    cases += [("gat", 16, True), ("gat", 64, False), ("gat", 256, False)]
+    for kind, width, theirs_too in cases:
         ours, theirs = pair(kind, width)
         x = torch.randn(nodes, width, requires_grad=True)
         runs = {"ours": step(ours, x, graph)}

@@ -16,7 +16,9 @@ from unrolled.graph import Graph
 __all__ = ["available_bytes", "check_full_batch", "full_batch_bytes", "mapped_features"]
 
 
-def full_batch_bytes(graph: Graph, widths: Sequence[int], *, heads: int = 0) -> int:
+def full_batch_bytes(
+    graph: Graph, widths: Sequence[int], *, heads: int = 0, dropout: bool = False, terms: int = 1
+) -> int:
     """About how many bytes one full-batch step holds at its peak, beside the graph's edges and features
     themselves.
 
@@ -28,12 +30,16 @@ def full_batch_bytes(graph: Graph, widths: Sequence[int], *, heads: int = 0) -> 
         graph: N nodes and E edges.
         widths: features of the input and of each layer's output.
         heads: K of attention layers, 0 for none.
+        dropout: whether features are dropped while training.
+        terms: of the polynomials, 1 where a layer has none.
     """
     nodes, edges = graph.num_nodes, graph.num_edges + graph.num_nodes  # a loop at each node
     matrix = 2 * (edges * (4 + 4 + 4) + nodes * 4) + edges * (8 + 8) + 16 * edges
     dense = sum(nodes * width * 4 * 5 for width in widths[1:])
     attention = edges * heads * 4 * 6 * (len(widths) - 1)
-    return matrix + dense + attention
+    dropped = nodes * sum(widths[:-1]) * 10 if dropout else 0
+    products = sum(nodes * width * 4 * 2 for width in widths[:-1]) * (terms - 1)
+    return matrix + dense + attention + dropped + products
 
 
 def available_bytes() -> int:
@@ -55,19 +61,29 @@ def available_bytes() -> int:
     return free if limit == "max" else min(free, int(limit) - used)
 
 
-def check_full_batch(graph: Graph, widths: Sequence[int], *, heads: int = 0, limit: int | None = None) -> int:
+def check_full_batch(
+    graph: Graph,
+    widths: Sequence[int],
+    *,
+    heads: int = 0,
+    dropout: bool = False,
+    terms: int = 1,
+    limit: int | None = None,
+) -> int:
     """`full_batch_bytes`, if there is that much.
 
     Args:
         graph: as there.
         widths: as there.
         heads: as there.
+        dropout: as there.
+        terms: as there.
         limit: the bytes there are; by default what the machine has left.
 
     Raises:
         InputError: a step needs more; sampled neighbours or clusters would do.
     """
-    needed = full_batch_bytes(graph, widths, heads=heads)
+    needed = full_batch_bytes(graph, widths, heads=heads, dropout=dropout, terms=terms)
     there = available_bytes() if limit is None else limit
     if needed > there:
         raise InputError(

@@ -172,7 +172,8 @@ class NeighbourSampler:
         weight, features = self.graph.edge_weight, self.graph.edge_features
         edges = order[taken].long() if weight is not None or features is not None else taken
         numbers = torch.from_numpy(np.concatenate(nodes)).long()
-        share = torch.from_numpy(np.concatenate(shares)).to(self._received.dtype)
+        precise = np.float64 if self._received.dtype == torch.float64 else np.float32
+        share = torch.from_numpy(np.concatenate(shares, dtype=precise)).to(self._received.dtype)
         known = Drawn(self._received[numbers], self._loops[numbers], self._looped[numbers], share)
         graph = Graph(
             torch.from_numpy(np.concatenate(senders)).long(),

@@ -161,7 +161,13 @@ class NodeLesson(Lesson):
         if task.batching == "full" and device.type == "cpu":
             hidden = [model.width(place) for place in range(model.layers - 1)]
             heads = model.heads if model.layer in ("gat", "gatv2") else 0
-            check_full_batch(task.graph, [task.features.shape[1], *hidden, task.classes], heads=heads)
+            check_full_batch(
+                task.graph,
+                [task.features.shape[1], *hidden, task.classes],
+                heads=heads,
+                dropout=model.dropout > 0,
+                terms=model.hops + 1 if model.layer == "cheb" else 1,
+            )
         self._per_epoch = task.steps_per_epoch(spec.training.batch)
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.long)
