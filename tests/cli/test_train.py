@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from unrolled import training
+from unrolled.cli import engines
 from unrolled.record import open_run
-from unrolled.spec import TASKS, default_spec
+from unrolled.spec import TASKS, RunSpec, default_spec
 
 CELL = Path(__file__).parents[2] / "examples" / "minimal_gated_unit.py"
 
@@ -112,6 +114,20 @@ def test_ctrl_c_says_how_to_go_on(cli: Any, monkeypatch: pytest.MonkeyPatch) -> 
         "stopped at step 20 of 60; go on with: unrolled train palindromes --name mine --resume --runs 'some where'\n"
     )
     assert open_run("some where/mine").status == "unfinished"
+
+
+def test_ctrl_c_says_where_it_was_trained(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def together(spec: RunSpec, *, processes: int, address: str, **options: Any) -> Iterator[training.Progress]:
+        assert (processes, address) == (2, "auto")
+        return training.train(spec, **options)
+
+    monkeypatch.setattr(engines, "train_together", together)
+    _stop_early(monkeypatch)
+    ray = ("--engine", "ray", "--processes", "2", "--address", "auto")
+    answer = cli("train", "palindromes", *OPTIONS, "--name", "mine", *ray)
+    assert answer.err.endswith("unrolled train palindromes --name mine --resume " + " ".join(ray) + "\n")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert "leave out torchrun" in cli("train", "palindromes", *OPTIONS, *ray).mistake
 
 
 def test_resume_takes_the_runs_own_spec(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
