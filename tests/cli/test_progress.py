@@ -89,3 +89,7 @@ def test_verdict_of_text() -> None:
         "50.0% of the held-out characters right, 2.00 bits per character "
         "(60.0% and 1.00 with the state carried on) after 250 steps"
     )
+    task = data.NextCharacter(data.Corpus.from_text("the quick brown fox " * 40, as_bytes=True), window=10)
+    assert "of the held-out bytes right, 2.00 bits per byte " in verdict(
+        _progress(stopped="steps", evaluation=evaluation), task
+    )

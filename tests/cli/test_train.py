@@ -94,6 +94,9 @@ def test_ones_own_cell(cli: Any, quick: tuple[str, ...]) -> None:
     assert open_run(run).spec.model.cell == cell
     assert "give --cell" in cli("train", "palindromes", "--name", run.name, "--resume").mistake
     assert cli("train", "palindromes", "--name", run.name, "--resume", "--cell", cell).code == 0
+    Path("tale.txt").write_text("once upon a time " * 40)
+    *_, last = cli("train", "text", "--source", "tale.txt", "--cell", cell, *quick, "--name", "tale").out.splitlines()
+    assert cli(*last.split("unrolled ")[-1].split()).code == 0
 
 
 def test_a_diverged_run_says_so(cli: Any, quick: tuple[str, ...]) -> None:

@@ -142,8 +142,9 @@ def test_a_run_s_own_report_shows_settings_outcome_curves_and_samples(
     run = make_run("tale", samples=samples, task="text", text_sha256="0" * 64)
     html = render_report([run])
     words = Page(html).words()
-    assert "Solved after 200 steps, accuracy 0.995 on fresh or held-out data." in words
+    assert "Solved after 200 steps, accuracy 0.995 on held-out text." in words
     assert "window: 30" in words
+    assert "Summary" not in words
     assert "The <b>king</b>↵" in words
     assert "Step 7, T = 0.5 (τ = 2)" in words
     assert "Xawning" in words
@@ -157,6 +158,7 @@ def test_several_runs_are_listed_and_drawn_over_one_another(make_run: MakeRun) -
     runs = [make_run("one"), make_run("two", cell="rnn", accuracies=((100, 0.1), (200, 0.12)))]
     words = Page(render_report(runs)).words()
     assert words.startswith("2 runs")
+    assert "Summary" in words
     assert "0.995" in words
     assert "0.120" in words
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
 from unrolled.record import open_run
+from unrolled.report.runs import view_run
 from unrolled.report.text import view_text
 from unrolled.spec import default_spec
 from unrolled.training import train
@@ -41,12 +43,24 @@ def test_tables_places_copies_and_loops(vocabulary: str, tmp_path: Path, monkeyp
         "network, zero state",
         "network, state carried on",
     ]
+    assert run.result is not None
+    last = run.result["evaluation"]
+    assert [row[1:] for row in orders.rows[-2:]] == [
+        (f"{last[f'{which}accuracy']:.3f}", f"{last[f'{which}loss_nats'] / math.log(2):.3f}")
+        for which in ("", "carried_")
+    ]
+    assert orders.rows[-2][1:] != orders.rows[-1][1:]
     assert ("byte" in orders.header[2]) == (vocabulary == "bytes")
     assert [row[0] for row in copies.rows] == [f"{t}, 15 samples" for t in ("greedy", "T = 0.5", "T = 1", "T = 2")]
     assert len(loops.rows) == 5
     (places,) = view.figures
     assert len(places.curves[0].x) == 8
     assert len(view.samples) == 3 * 4
+    accuracy, _, gradient, *_ = view_run(run).figures
+    assert gradient.caption == f"Clipped above 5 at {run.result['clipped_share']:.1%} of the steps."
+    assert gradient.levels == ()
+    assert [curve.label for curve in accuracy.curves[-2:]] == ["held-out text", "held-out text, state carried on"]
+    assert accuracy.curves[-1].y[-1] == last["carried_accuracy"]
     # the text is gone
     (tmp_path / "tale.txt").write_text("another text " * 90)
     view = view_text(run)

@@ -291,5 +291,6 @@ def _how_to_resume(spec: RunSpec, name: str, runs: Path, place: Place, final: tr
 
 def _what_next(spec: RunSpec, run: Path) -> str:
     if isinstance(spec.task, TextSpec):
-        return f"{run}  let it write: {shlex.join(['unrolled', 'generate', str(run)])} --length 500"
+        words = ["unrolled", "generate", str(run), *(() if spec.user_cell is None else ("--cell", spec.user_cell))]
+        return f"{run}  let it write: {shlex.join(words)} --length 500"
     return f"{run}  look at it: {shlex.join(['unrolled', 'report', str(run)])} --out report.html"

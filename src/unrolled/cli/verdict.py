@@ -31,7 +31,7 @@ def verdict(final: Progress, task: data.Question) -> str:
     if isinstance(final.test, Evaluation):
         return f"{why}{_of_test(final, final.test, task)}"
     if isinstance(task, data.NextCharacter):
-        return f"{why}{_of_text(evaluation)} after {final.step} steps"
+        return f"{why}{_of_text(evaluation, task)} after {final.step} steps"
     return f"{why}{_of_answers(evaluation, task)} after {final.step} steps"
 
 
@@ -77,8 +77,9 @@ def _of_answers(evaluation: Evaluation, task: data.Choice) -> str:
     )
 
 
-def _of_text(found: Evaluation) -> str:
-    sentence = f"{found.accuracy:.1%} of the held-out characters right, {found.bits:.2f} bits per character"
+def _of_text(found: Evaluation, task: data.NextCharacter) -> str:
+    symbol = "byte" if isinstance(task.corpus.vocabulary, data.ByteVocabulary) else "character"
+    sentence = f"{found.accuracy:.1%} of the held-out {symbol}s right, {found.bits:.2f} bits per {symbol}"
     if found.carried_accuracy is None or found.carried_bits is None:
         return sentence
     carried = f"{found.carried_accuracy:.1%} and {found.carried_bits:.2f} with the state carried on"

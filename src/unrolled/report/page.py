@@ -76,7 +76,7 @@ def render_report(runs: Sequence[Run], claims: Sequence[ClaimResult] = ()) -> st
         title=title,
         lead=_lead(runs, claims),
         runs=runs,
-        summary=True,
+        summary=bool(claims) or len(runs) != 1,
         verdict_sentence=verdict_sentence(claims),
         claims=[_claim(claim, by_name) for claim in claims],
         shortened=[(claim.title, "; ".join(claim.shortened)) for claim in claims if claim.shortened],

@@ -144,8 +144,9 @@ def _tested(run: Run) -> Mapping[str, Any]:
 
 
 def _unseen(run: Run) -> str:
-    is_validation = isinstance(run.spec.task, NodesSpec | ForecastSpec)
-    return "validation data" if is_validation else "fresh or held-out data"
+    if isinstance(run.spec.task, NodesSpec | ForecastSpec):
+        return "validation data"
+    return "held-out text" if isinstance(run.spec.task, TextSpec) else "fresh data"
 
 
 _WORDS = {
@@ -186,11 +187,15 @@ def _curves(runs: Sequence[Run]) -> tuple[Figure, ...]:
         for index, run in enumerate(runs):
             label = run.name if len(runs) > 1 else _unseen(run)
             trained, evaluated = series(run, "train", key), series(run, "evaluation", key)
+            carried = series(run, "evaluation", f"carried_{key}")
             if len(runs) == 1 and trained[0]:
                 curves.append(Curve("training batches", *trained, style="dashed", tone=5))
             if evaluated[0]:
                 curves.append(Curve(label, *evaluated, tone=index))
+            if len(runs) == 1 and carried[0]:
+                curves.append(Curve(f"{label}, state carried on", *carried, tone=1))
         if curves:
+            is_share = key == "accuracy" and not any(isinstance(run.spec.task, TextSpec) for run in runs)
             figures.append(
                 Figure(
                     title,
@@ -198,7 +203,7 @@ def _curves(runs: Sequence[Run]) -> tuple[Figure, ...]:
                     y_label,
                     tuple(curves),
                     levels=_levels(runs) if key == "accuracy" else (),
-                    y_range=(0, 1.03) if key == "accuracy" else None,
+                    y_range=(0, 1.03) if is_share else None,
                     sources=tuple(run.name for run in runs),
                 )
             )
@@ -224,14 +229,18 @@ def _gradient(run: Run) -> tuple[Figure, ...]:
     if not curve[0] or min(curve[1]) <= 0:
         return ()
     clip = run.spec.training.clip
+    is_near = clip is not None and max(curve[1]) > clip / 4
+    share = (run.result or {}).get("clipped_share")
+    acted = f"Clipped above {clip:g} at {share:.1%} of the steps." if clip is not None and share is not None else ""
     return (
         Figure(
             "Norm of the gradient",
             "optimiser steps",
             "norm before clipping",
             (Curve("gradient", *curve),),
-            levels=((clip, "clipped above"),) if clip is not None else (),
+            levels=((clip, "clipped above"),) if clip is not None and is_near else (),
             log_y=max(curve[1]) > 20 * min(curve[1]),
+            caption=acted,
             sources=(run.name,),
         ),
     )
