@@ -20,11 +20,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
-import os
-import platform
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -37,17 +32,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from measuring.parts import Benchmark, Results, in_fresh_process
+from measuring.turns import in_turns, middle
 from unrolled.data.graph_memory import full_batch_bytes, mapped_features
 from unrolled.data.graphs import planted_partition
 from unrolled.data.neighbours import NeighbourSampler
 from unrolled.graph import Graph
-from unrolled.kernels import recurrent
 from unrolled.nn.gat_conv import GATConv
 from unrolled.nn.gatv2_conv import GATv2Conv
 from unrolled.nn.gcn_conv import GCNConv
 from unrolled.nn.sage_conv import SAGEConv
 
-RESULTS = Path(__file__).with_name("results")
 SIZES = {"small": (1_000, 16_000), "middle": (10_000, 160_000), "large": (1_000_000, 10_000_000)}
 
 AT_MOST = {  # ours over theirs, two threads but where one is said
@@ -61,8 +56,6 @@ AT_MOST = {  # ours over theirs, two threads but where one is said
 }
 AT_LEAST = {"sampler seeds/s": 50_000.0, "sampler replace seeds/s": 50_000.0, "training accuracy": 0.9}
 
-Results = dict[str, float]
-
 
 def step(layer: nn.Module, x: Tensor, *edges: Any) -> Callable[[], tuple[Tensor, ...]]:
     """One forward and backward, to x and to every parameter; the cotangent is the same for all layers of a width."""
@@ -74,25 +67,6 @@ def step(layer: nn.Module, x: Tensor, *edges: Any) -> Callable[[], tuple[Tensor,
         return (y.detach(), *torch.autograd.grad(y, [x, *parameters], cotangent))
 
     return run
-
-
-def in_turns(runs: dict[str, Callable[[], Any]], repeats: int) -> dict[str, tuple[float, float]]:
-    """Median seconds of each and their spread, one after the other so that all meet the same machine."""
-    taken: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(repeats + 1 + (repeats > 3)):
-        for name, run in runs.items():
-            began = time.perf_counter()
-            run()
-            if turn >= 1 + (repeats > 3):
-                taken[name].append(time.perf_counter() - began)
-    return {name: (statistics.median(times), _spread(times)) for name, times in taken.items()}
-
-
-def _spread(times: list[float]) -> float:
-    if len(times) < 3:
-        return (max(times) - min(times)) / 2
-    low, _, high = statistics.quantiles(times, n=4)
-    return (high - low) / 2
 
 
 def random_edges(size: str) -> tuple[int, Tensor]:
@@ -124,7 +98,8 @@ def compare(name: str, runs: dict[str, Callable[[], tuple[Tensor, ...]]], repeat
         for a, b in zip(run(), expected, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-4, atol=2e-5 * float(b.abs().max()))
     del expected
-    seconds = in_turns(runs, repeats)
+    taken = in_turns(runs, repeats, uncounted=1 + (repeats > 3))
+    seconds = {name: middle(times) for name, times in taken.items()}
     ours = seconds["ours"][0]
     for each, (median, spread) in seconds.items():
         results[f"{name} {each} ms"], results[f"{name} {each} ± ms"] = 1e3 * median, 1e3 * spread
@@ -228,14 +203,6 @@ def highest_during(run: Callable[[], Any]) -> int:
     return resident("VmHWM") - before
 
 
-def alone(part: str, *words: str) -> dict[str, float]:
-    """What a function of `ALONE` measures in a fresh process."""
-    command = [sys.executable, __file__, "--alone", part, *words]
-    lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
-    found: dict[str, float] = json.loads(lines[-1])
-    return found
-
-
 def step_alone(kind: str, size: str, width: str, whose: str) -> dict[str, float]:
     """The first step of a layer, what the graph caches with it; libraries are warm from a tiny graph."""
     nodes, index = random_edges(size)
@@ -254,7 +221,9 @@ def memory(arguments: argparse.Namespace, results: Results) -> None:
     """The most that one step takes beyond its inputs."""
     for kind in ("gcn", "gat", "gatv2"):
         size, width = "middle", "64"
-        taken = {whose: alone("step", kind, size, width, whose)["bytes"] for whose in ("ours", "pyg")}
+        taken = {
+            whose: in_fresh_process(__file__, "step", kind, size, width, whose)["bytes"] for whose in ("ours", "pyg")
+        }
         name = f"{kind} {size} {width} memory"
         for whose, found in taken.items():
             results[f"{name} {whose} MB"] = found / 1e6
@@ -323,7 +292,7 @@ def epoch_alone(whose: str) -> dict[str, float]:
 def epoch(arguments: argparse.Namespace, results: Results) -> None:
     """A full-batch epoch, ours and PyG's; our first one makes and keeps the matrix and its transpose."""
     for whose in ("ours", "pyg"):
-        found = alone("epoch", whose)
+        found = in_fresh_process(__file__, "epoch", whose)
         results |= {f"epoch {whose} {name}": value for name, value in found.items()}
         print(f"epoch, {whose}: " + ", ".join(f"{name} {value:.2f}" for name, value in found.items()), flush=True)
     results["epoch / pyg"] = results["epoch ours s"] / results["epoch pyg s"]
@@ -376,83 +345,30 @@ def training_alone(folder: str) -> dict[str, float]:
 def training(arguments: argparse.Namespace, results: Results) -> None:
     """One pass over 102 400 of two million nodes, in a process of its own; memory is all of that process's."""
     with tempfile.TemporaryDirectory() as folder:
-        found = alone("training", folder)
+        found = in_fresh_process(__file__, "training", folder)
     results |= {f"training {name}": value for name, value in found.items()}
     print("training, 2 M nodes: " + ", ".join(f"{name} {value:.3f}" for name, value in found.items()), flush=True)
 
 
-ALONE: dict[str, Callable[..., dict[str, float]]] = {
-    "step": step_alone,
-    "epoch": epoch_alone,
-    "training": training_alone,
-}
-PARTS: dict[str, Callable[[argparse.Namespace, Results], None]] = {
-    "layers": layers,
-    "compiled": compiled,
-    "large": large,
-    "memory": memory,
-    "sampler": sampler,
-    "epoch": epoch,
-    "training": training,
-}
-
-
-def missed(results: Results) -> list[str]:
-    """The bounds that what was measured does not keep."""
-    above = [
-        f"{name}: {results[name]:.3f} > {bound}" for name, bound in AT_MOST.items() if results.get(name, 0) > bound
-    ]
-    below = [
-        f"{name}: {results[name]:.3f} < {bound}" for name, bound in AT_LEAST.items() if results.get(name, bound) < bound
-    ]
-    return above + below
-
-
-def write(results: Results, about: str) -> None:
-    """Keep the figures with those of earlier parts, and a table of them all."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / "graph.json"
-    known = json.loads(path.read_text("utf-8"))["figures"] if path.exists() else {}
-    known |= results
-    path.write_text(json.dumps({"about": about, "figures": known}, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    lines = "".join(f"| {name} | {value:.4g} |\n" for name, value in known.items())
-    page = f"# Graph layers beside PyG's\n\n{about}\n\n| what | |\n|-|-|\n{lines}"
-    page += "\nWritten by `python benchmarks/graph.py --write`.\n"
-    (RESULTS / "graph.md").write_text(page, "utf-8")
-
-
-def main() -> int:
-    """Measure, print, write and check."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", default=["layers"])
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--check", action="store_true")
-    parser.add_argument("--write", action="store_true")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    if arguments.alone:
-        part, *words = arguments.what
-        print(json.dumps(ALONE[part](*words)))
-        return 0
-    if unknown := [part for part in arguments.what if part not in PARTS]:
-        parser.error(f"no part {unknown[0]!r}; parts: {', '.join(PARTS)}")
-    about = (
-        f"{platform.machine()}, {os.cpu_count()} cores, {arguments.threads} threads; torch {torch.__version__} "
-        f"({torch.backends.cpu.get_cpu_capability()}); {recurrent.path().reason}."
-    )
-    print(about)
-    results: Results = {}
-    for part in arguments.what:
-        PARTS[part](arguments, results)
-    if arguments.write:
-        write(results, about)
-    wrong = missed(results)
-    if wrong:
-        print("missed: " + "; ".join(wrong))
-    return 1 if arguments.check and wrong else 0
-
+BENCHMARK = Benchmark(
+    __file__,
+    __doc__,
+    "Graph layers beside PyG's",
+    {
+        "layers": layers,
+        "compiled": compiled,
+        "large": large,
+        "memory": memory,
+        "sampler": sampler,
+        "epoch": epoch,
+        "training": training,
+    },
+    usual=("layers",),
+    repeats=15,
+    alone={"step": step_alone, "epoch": epoch_alone, "training": training_alone},
+    at_most=AT_MOST,
+    at_least=AT_LEAST,
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

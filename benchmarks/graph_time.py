@@ -20,9 +20,6 @@ their table in graph_time.md; ``--check`` ends with 1 where a bound of `AT_MOST`
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -31,9 +28,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graph import RESULTS, Results, compare, highest_during, resident
+from graph import compare, highest_during, resident
+from measuring.parts import Benchmark, Results, in_fresh_process
 from unrolled.graph import Graph
-from unrolled.kernels import recurrent
 from unrolled.nn import LSTM, GCNConv, GConvGRU, GConvLSTM, GraphRecurrent, load_pyg_temporal
 
 SIZES = {  # nodes, edges, features, hidden, Chebyshev terms, steps, batch
@@ -222,21 +219,11 @@ def step_alone(what: str, size: str, whose: str) -> dict[str, float]:
 def memory(arguments: argparse.Namespace, results: Results) -> None:
     """The most that one step takes beyond its inputs."""
     for what, size in (*(("lstm", size) for size in SIZES), ("gcn→lstm", "")):
-        taken = {whose: alone("step", what, size, whose)["bytes"] for whose in ("ours", "pyg")}
+        taken = {whose: in_fresh_process(__file__, "step", what, size, whose)["bytes"] for whose in ("ours", "pyg")}
         name = f"{what} {size}".strip() + " memory"
         results |= {f"{name} {whose} MB": found / 1e6 for whose, found in taken.items()}
         results[f"{name} / pyg"] = taken["ours"] / taken["pyg"]
         print(f"{name}: " + ", ".join(f"{whose} {found / 1e6:.1f} MB" for whose, found in taken.items()), flush=True)
-
-
-def alone(part: str, *words: str) -> dict[str, float]:
-    """What a function of `ALONE` measures in a fresh process."""
-    import subprocess
-
-    command = [sys.executable, __file__, "--alone", part, *words]
-    lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
-    found: dict[str, float] = json.loads(lines[-1])
-    return found
 
 
 def scale_alone(kind: str, shots: str) -> dict[str, float]:
@@ -292,70 +279,21 @@ def scale_alone(kind: str, shots: str) -> dict[str, float]:
 def scale(arguments: argparse.Namespace, results: Results) -> None:
     """A thousand snapshots, each layer in a process of its own; memory is all of that process's."""
     for kind in ("gconv-gru", "graph-recurrent"):
-        found = alone("scale", kind, str(SCALE[2]))
+        found = in_fresh_process(__file__, "scale", kind, str(SCALE[2]))
         results |= {f"scale {kind} {name}": value for name, value in found.items()}
         print(f"scale {kind}: " + ", ".join(f"{name} {value:.3f}" for name, value in found.items()), flush=True)
 
 
-ALONE: dict[str, Callable[..., dict[str, float]]] = {"step": step_alone, "scale": scale_alone}
-PARTS: dict[str, Callable[[argparse.Namespace, Results], None]] = {
-    "gates": gates,
-    "snapshots": snapshots,
-    "memory": memory,
-    "scale": scale,
-}
-
-
-def missed(results: Results) -> list[str]:
-    """The bounds that what was measured does not keep."""
-    return [f"{name}: {results[name]:.3f} > {bound}" for name, bound in AT_MOST.items() if results.get(name, 0) > bound]
-
-
-def write(results: Results, about: str) -> None:
-    """Keep the figures with those of earlier parts, and a table of them all."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / "graph_time.json"
-    known = json.loads(path.read_text("utf-8"))["figures"] if path.exists() else {}
-    known |= results
-    path.write_text(json.dumps({"about": about, "figures": known}, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    lines = "".join(f"| {name} | {value:.4g} |\n" for name, value in known.items())
-    page = f"# Layers over a graph and time beside PyG Temporal's algorithms\n\n{about}\n\n| what | |\n|-|-|\n{lines}"
-    page += "\nWritten by `python benchmarks/graph_time.py --write`.\n"
-    (RESULTS / "graph_time.md").write_text(page, "utf-8")
-
-
-def main() -> int:
-    """Measure, print, write and check."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", default=["gates", "snapshots"])
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--check", action="store_true")
-    parser.add_argument("--write", action="store_true")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    if arguments.alone:
-        part, *words = arguments.what
-        print(json.dumps(ALONE[part](*words)))
-        return 0
-    if unknown := [part for part in arguments.what if part not in PARTS]:
-        parser.error(f"no part {unknown[0]!r}; parts: {', '.join(PARTS)}")
-    about = (
-        f"{platform.machine()}, {os.cpu_count()} cores, {arguments.threads} threads; torch {torch.__version__} "
-        f"({torch.backends.cpu.get_cpu_capability()}); {recurrent.path().reason}."
-    )
-    print(about)
-    results: Results = {}
-    for part in arguments.what:
-        PARTS[part](arguments, results)
-    if arguments.write:
-        write(results, about)
-    wrong = missed(results)
-    if wrong:
-        print("missed: " + "; ".join(wrong))
-    return 1 if arguments.check and wrong else 0
-
+BENCHMARK = Benchmark(
+    __file__,
+    __doc__,
+    "Layers over a graph and time beside PyG Temporal's algorithms",
+    {"gates": gates, "snapshots": snapshots, "memory": memory, "scale": scale},
+    usual=("gates", "snapshots"),
+    repeats=9,
+    alone={"step": step_alone, "scale": scale_alone},
+    at_most=AT_MOST,
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

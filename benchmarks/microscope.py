@@ -14,16 +14,15 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import statistics
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from measuring.turns import in_turns, middle
 from unrolled import nn
 from unrolled.analysis.gradients import model_gradients
 from unrolled.analysis.reach import graph_reach, sequence_reach
@@ -37,19 +36,6 @@ MOST_GIGABYTES = 8.0
 def peak_gigabytes() -> float:
     """The most memory this process has had."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-
-
-def in_turns(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, tuple[float, float]]:
-    """Median and half the quartiles' distance in ms; two turns are not counted."""
-    taken: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(repeats + 2):
-        for name, run in runs.items():
-            began = time.perf_counter()
-            run()
-            if turn >= 2:
-                taken[name].append(1000 * (time.perf_counter() - began))
-    quartiles = {name: statistics.quantiles(times, n=4) for name, times in taken.items()}
-    return {name: (middle, (high - low) / 2) for name, (low, middle, high) in quartiles.items()}
 
 
 def look(arguments: argparse.Namespace, results: dict[str, float]) -> None:
@@ -76,10 +62,11 @@ def look(arguments: argparse.Namespace, results: dict[str, float]) -> None:
 
             if abs(step() - see()) > 1e-5:
                 raise SystemExit(f"{name}: the microscope sees another loss")
-            times = in_turns({"step": step, "microscope": see}, arguments.repeats)
+            taken = in_turns({"step": step, "microscope": see}, arguments.repeats)
+            times = {name: middle(seconds) for name, seconds in taken.items()}
             ratio = times["microscope"][0] / times["step"][0]
             results[f"{name} T{length - 1}"] = ratio
-            shown = ", ".join(f"{what} {middle:.1f} ± {spread:.1f} ms" for what, (middle, spread) in times.items())
+            shown = ", ".join(f"{what} {1000 * t:.1f} ± {1000 * spread:.1f} ms" for what, (t, spread) in times.items())
             print(f"{name:14} T {length - 1:3}  {shown}, ratio {ratio:.2f}", flush=True)
 
 
