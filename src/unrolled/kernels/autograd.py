@@ -8,7 +8,6 @@ that, so second and higher derivatives are right whatever the implementation is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -94,17 +93,15 @@ class _Unroll(torch.autograd.Function):
             names = ctx.implementation.observed[: len(grad_values)]
             gradients = through_reference(ctx.cell, inputs, (grad_output, *grads), names)
         else:
-            with _plain(inputs.x.device):
-                x, state, weights = ctx.implementation.backward(
-                    inputs, tuple(tensors[number:]), grad_output, grad_state, ctx.needs_input_grad[5]
-                )
+            arguments = inputs, tuple(tensors[number:]), grad_output, grad_state, ctx.needs_input_grad[5]
+            device = inputs.x.device
+            if autocast.is_on(device):  # a backward pass may be called under it
+                with torch.autocast(device.type, enabled=False):
+                    x, state, weights = ctx.implementation.backward(*arguments)
+            else:
+                x, state, weights = ctx.implementation.backward(*arguments)
             gradients = (x, *(None if s is None else g for s, g in zip(inputs.state, state, strict=True)), *weights)
         return (None, None, None, None, None, *gradients)
-
-
-def _plain(device: torch.device) -> AbstractContextManager[object]:
-    """Without autocast, which a backward pass may be called under."""
-    return torch.autocast(device.type, enabled=False) if autocast.is_on(device) else nullcontext()
 
 
 def _inputs(cell: Cell, tensors: Any, lengths: Tensor | None, reverse: bool) -> Inputs:

@@ -183,7 +183,7 @@ def _inputs(
     cell: Cell, x: Tensor, state: State | None, weights: Weights, lengths: Tensor | None, reverse: bool
 ) -> Inputs:
     fields = (None,) * len(cell.state_names) if state is None else tuple(state)
-    train = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, *fields, *weights))
+    train = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (*weights, x, *fields))
     return Inputs(x, fields, weights, lengths, reverse, train)
 
 

@@ -199,13 +199,18 @@ class CellLayer(RecurrentLayer):
         return output, after[0] if len(after) == 1 else after
 
     def _weights(self, layer: int, direction: int) -> Weights:
-        suffix = f"_l{layer}{'_reverse' if direction else ''}"
+        suffix, own = f"_l{layer}{'_reverse' if direction else ''}", self._parameters
+
+        def named(kind: str) -> Any:
+            name = kind + suffix
+            return own[name] if name in own else getattr(self, name)  # the latter where it is computed
+
         return Weights(
-            getattr(self, f"weight_ih{suffix}"),
-            getattr(self, f"weight_hh{suffix}"),
-            getattr(self, f"bias_ih{suffix}") if self.bias else None,
-            getattr(self, f"bias_hh{suffix}") if self.bias else None,
-            getattr(self, f"peephole{suffix}") if self.cell.peephole_blocks else None,
+            named("weight_ih"),
+            named("weight_hh"),
+            named("bias_ih") if self.bias else None,
+            named("bias_hh") if self.bias else None,
+            named("peephole") if self.cell.peephole_blocks else None,
         )
 
     def _all_directions(self) -> list[Weights]:

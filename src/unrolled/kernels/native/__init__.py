@@ -107,11 +107,13 @@ def describe(asked: str = "") -> str:
 
 def _readable(inputs: Inputs) -> bool:
     """Whether there is plain memory of one dtype of ours behind every tensor, and something in it."""
-    given = [t for t in (*inputs.state, *inputs.weights) if t is not None]
-    floats = given if inputs.x.dim() == 2 else [inputs.x, *given]
-    plain = all(t.device.type == "cpu" and type(t) in _PLAIN for t in [inputs.x, *given])
-    dtype = inputs.weights.W_hh.dtype
-    return plain and dtype in _DTYPES and all(t.dtype == dtype for t in floats) and inputs.x.numel() > 0
+    x, dtype = inputs.x, inputs.weights.W_hh.dtype
+    if dtype not in _DTYPES or not x.is_cpu or type(x) not in _PLAIN or not x.numel():
+        return False
+    for t in (None if x.dim() == 2 else x, *inputs.state, *inputs.weights):
+        if t is not None and (t.dtype is not dtype or not t.is_cpu or type(t) not in _PLAIN):
+            return False
+    return True
 
 
 _PLAIN = (Tensor, torch.nn.Parameter)

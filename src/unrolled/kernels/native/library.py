@@ -7,6 +7,8 @@ A call is one layer in one direction. `Library.forward` gives the output, the fi
 from __future__ import annotations
 
 import ctypes
+import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -92,29 +94,8 @@ class Dissected(NamedTuple):
     states: Tensor
 
 
-class _Layer(ctypes.Structure):
-    """`struct layer` of src/layer.h, field by field."""
-
-    _fields_ = [
-        *(
-            (name, ctypes.c_int64)
-            for name in (
-                *("kind", "threads", "steps", "batch", "input", "hidden", "reverse"),
-                *("x_time", "x_row", "out_time", "out_row", "grad_out_time", "grad_out_row"),
-            )
-        ),
-        *(
-            (name, ctypes.c_void_p)
-            for name in (
-                *("lengths", "x", "tokens", "h0", "c0"),
-                *("w_ih", "w_hh", "b_ih", "b_hh", "peephole"),
-                *("out", "h_n", "c_n", "saved", "observed"),
-                *("grad_out", "grad_h_n", "grad_c_n", "grad_x", "grad_h0", "grad_c0"),
-                *("grad_w_ih", "grad_w_hh", "grad_b_ih", "grad_b_hh", "grad_peephole"),
-                *("shown_gates", "shown_states"),
-            )
-        ),
-    ]
+_record = struct.Struct("=13q28q").pack
+"""What packs `struct layer` of src/layer.h, field by field: bytes are made faster than a ctypes.Structure."""
 
 
 class Library:
@@ -139,9 +120,9 @@ class Library:
             raise OSError(f"{file.name} has interface {found}, this package wants {INTERFACE}: build it again")
         self.file = file
         self.lanes: int = _function(library, "unrolled_lanes")()
-        self._saved_floats = _function(library, "unrolled_saved_floats", ctypes.c_void_p)
-        self._forward = _function(library, "unrolled_forward", ctypes.c_void_p)
-        self._backward = _function(library, "unrolled_backward", ctypes.c_void_p)
+        self._saved_floats = _function(library, "unrolled_saved_floats", ctypes.c_char_p)
+        self._forward = _function(library, "unrolled_forward", ctypes.c_char_p)
+        self._backward = _function(library, "unrolled_backward", ctypes.c_char_p)
         self._memory = Memory(library)
         self._shown_gates = _function(library, "unrolled_shown_gates", ctypes.c_int64)
         self.dtype = {4: torch.float32, 2: torch.bfloat16}[_function(library, "unrolled_element_bytes")()]
@@ -170,19 +151,15 @@ class Library:
         x, state, weights, lengths = _dense(call)
         T, B, H = x.shape[0], x.shape[1], weights[1].shape[1]  # type: ignore[union-attr]
         output = self._memory.tensor(T, B, H, dtype=self.dtype)
-        final = tuple(x.new_empty((B, H), dtype=torch.float32 if i else self.dtype) for i, _ in enumerate(state))
-        layer = _describe(call, x, state, weights, lengths, output)
-        layer.h_n = final[0].data_ptr()
-        layer.c_n = final[1].data_ptr() if len(final) > 1 else None
-        saved, observed = None, None
-        if observe and OBSERVED[call.cell]:
-            observed = self._memory.tensor(len(OBSERVED[call.cell]), T, B, H)
-            layer.observed = observed.data_ptr()
+        final = [x.new_empty((B, H), dtype=torch.float32 if i else self.dtype) for i, _ in enumerate(state)]
+        seen = len(OBSERVED[call.cell]) if observe else 0
+        observed = self._memory.tensor(seen, T, B, H) if seen else None
+        given, saved = (*_sizes(call, x, weights, output), 0, 0, *_read(x, state, weights, lengths)), None
         if keep:
-            saved = self._memory.floats(self._saved_floats(ctypes.addressof(layer)))
-            layer.saved = saved.data_ptr()
-        _check(self._forward(ctypes.addressof(layer)))
-        return Forward(output, final, saved, () if observed is None else observed.unbind())
+            saved = self._memory.floats(self._saved_floats(_record(*given, *(0,) * 18)))
+        results = _addresses(output, *_two(final), saved, observed)
+        _check(self._forward(_record(*given, *results, *(0,) * 13)))
+        return Forward(output, tuple(final), saved, () if observed is None else observed.unbind())
 
     def backward(
         self,
@@ -196,7 +173,7 @@ class Library:
         want_state: bool = True,
     ) -> Gradients:
         """The gradients of every weight given to `forward`, and of x and the initial state where wanted."""
-        weights = tuple(None if w is None else w.new_empty(w.shape) for w in call.weights)
+        weights = tuple([None if w is None else w.new_empty(w.shape) for w in call.weights])
         grad_x, grads = self._go_back(call, output, saved, grad_output, grad_state, want_x, want_state, weights, ())
         return Gradients(grad_x, grads, weights)
 
@@ -232,26 +209,23 @@ class Library:
     ) -> tuple[Tensor | None, tuple[Tensor | None, ...]]:
         """Fill `grad_weights` and `shown`; ∂L/∂x and ∂L/∂ the initial state."""
         x, state, weights, lengths = _dense(call)
-        layer = _describe(call, x, state, weights, lengths, output)
-        layer.saved = saved.data_ptr()
+        above: Tensor | None = None
+        strides: tuple[int, ...] = (0, 0)
         if grad_output is not None:
-            grad_output = _rows_dense(grad_output)
-            layer.grad_out = grad_output.data_ptr()
-            layer.grad_out_time, layer.grad_out_row = grad_output.stride()[:2]
-        final = tuple(None if g is None else g.float().contiguous() for g in grad_state)
-        layer.grad_h_n = _address(final[0])
-        layer.grad_c_n = _address(final[1]) if len(final) > 1 else None
+            above = _rows_dense(grad_output)
+            strides = above.stride()[:2]
+        final = [None if g is None else g.float().contiguous() for g in grad_state]
         grad_x = self._memory.tensor(*x.shape, dtype=self.dtype) if want_x and x.is_floating_point() else None
-        layer.grad_x = _address(grad_x)
-        grads = tuple(torch.empty(output.shape[1:]) if want_state else None for _ in state)
-        layer.grad_h0 = _address(grads[0])
-        layer.grad_c0 = _address(grads[1]) if len(grads) > 1 else None
-        layer.grad_w_ih, layer.grad_w_hh, layer.grad_b_ih, layer.grad_b_hh, layer.grad_peephole = map(
-            _address, grad_weights
+        grads = [torch.empty(output.shape[1:]) if want_state else None for _ in state]
+        record = _record(
+            *_sizes(call, x, weights, output),
+            *strides,
+            *_read(x, state, weights, lengths),
+            *_addresses(output, None, None, saved, None),
+            *_addresses(above, *_two(final), grad_x, *_two(grads), *grad_weights, *(shown or (None, None))),
         )
-        layer.shown_gates, layer.shown_states = map(_address, shown or (None, None))
-        _check(self._backward(ctypes.addressof(layer)))
-        return grad_x, grads
+        _check(self._backward(record))
+        return grad_x, tuple(grads)
 
 
 def _function(library: ctypes.CDLL, name: str, *arguments: type) -> ctypes._NamedFuncPointer:
@@ -274,8 +248,8 @@ def _check(code: int) -> None:
         raise MemoryError("the native kernels could not get their scratch memory")
 
 
-def _address(tensor: Tensor | None) -> int | None:
-    return None if tensor is None else tensor.data_ptr()
+def _addresses(*tensors: Tensor | None) -> list[int]:
+    return [0 if tensor is None else tensor.data_ptr() for tensor in tensors]
 
 
 def _rows_dense(x: Tensor) -> Tensor:
@@ -283,40 +257,32 @@ def _rows_dense(x: Tensor) -> Tensor:
     return x if x.stride(2) == 1 or x.shape[2] == 1 else x.contiguous()
 
 
-_Tensors = tuple[Tensor | None, ...]
+_Tensors = Sequence[Tensor | None]
+
+
+def _two(state: _Tensors) -> _Tensors:
+    return state if len(state) == 2 else (state[0], None)
 
 
 def _dense(call: Call) -> tuple[Tensor, _Tensors, _Tensors, Tensor | None]:
     """The tensors of a call in the layout that the library reads; they must outlive the call."""
     x = call.x if call.x.dim() == 2 else _rows_dense(call.x)
-    state = tuple(None if s is None else s.contiguous() for s in call.state)
-    weights = tuple(None if w is None else w.contiguous() for w in call.weights)
+    state = [None if s is None else s.contiguous() for s in call.state]
+    weights = [None if w is None else w.contiguous() for w in call.weights]
     lengths = None if call.lengths is None else call.lengths.contiguous()
     return x, state, weights, lengths
 
 
-def _describe(
-    call: Call, x: Tensor, state: _Tensors, weights: _Tensors, lengths: Tensor | None, output: Tensor
-) -> _Layer:
-    W_ih, W_hh, b_ih, b_hh, p = weights
+def _sizes(call: Call, x: Tensor, weights: _Tensors, output: Tensor) -> tuple[int, ...]:
+    """The record's numbers, but for the strides of ∂L/∂output."""
+    W_ih, W_hh = weights[:2]
     assert W_ih is not None and W_hh is not None
+    (T, B), (I, H) = x.shape[:2], (W_ih.shape[1], W_hh.shape[1])  # noqa: E741
+    strides = *x.stride()[:2], *output.stride()[:2]
+    return KINDS[call.cell], torch.get_num_threads(), T, B, I, H, call.reverse, *strides
+
+
+def _read(x: Tensor, state: _Tensors, weights: _Tensors, lengths: Tensor | None) -> list[int]:
+    """The addresses of what the library reads, both ways."""
     tokens = x.dim() == 2
-    layer = _Layer(
-        KINDS[call.cell],
-        torch.get_num_threads(),
-        x.shape[0],
-        x.shape[1],
-        W_ih.shape[1],
-        W_hh.shape[1],
-        call.reverse,
-        *x.stride()[:2],
-        *output.stride()[:2],
-    )
-    layer.lengths = _address(lengths)
-    layer.x, layer.tokens = (None, x.data_ptr()) if tokens else (x.data_ptr(), None)
-    layer.h0 = _address(state[0])
-    layer.c0 = _address(state[1]) if len(state) > 1 else None
-    layer.w_ih, layer.w_hh = W_ih.data_ptr(), W_hh.data_ptr()
-    layer.b_ih, layer.b_hh, layer.peephole = _address(b_ih), _address(b_hh), _address(p)
-    layer.out = output.data_ptr()
-    return layer
+    return _addresses(lengths, None if tokens else x, x if tokens else None, *_two(state), *weights)

@@ -50,5 +50,7 @@ class Memory:
         count = math.prod(shape)
         if count < LARGE:
             return torch.empty(shape, dtype=dtype)
+        if dtype == torch.float32:
+            return self.floats(count).view(shape)
         floats = self.floats(-(-count * dtype.itemsize // 4))
         return floats.view(dtype)[:count].view(shape)
