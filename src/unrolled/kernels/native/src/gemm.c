@@ -20,6 +20,26 @@ INLINE void add_sums(const int rows, const int vectors, vf sum[TILE_ROWS][SLOTS]
     }
 }
 
+/* sum[r, v] += x[r] · b[v]. The fewer of x and b stay in registers, so that 3 x 4 sums leave enough of sixteen. */
+INLINE void add_products(const int rows, const int vectors, vf sum[TILE_ROWS][SLOTS], const float *const x[TILE_ROWS],
+                         const float *b) {
+    if (rows < vectors) {
+        vf factor[TILE_ROWS];
+        UNROLL for (int r = 0; r < rows; ++r) factor[r] = splat_word(x[r]);
+        UNROLL for (int v = 0; v < vectors; ++v) {
+            vf weight = load(b + v * LANES);
+            UNROLL for (int r = 0; r < rows; ++r) sum[r][v] = multiply_add(sum[r][v], factor[r], weight);
+        }
+    } else {
+        vf weight[SLOTS];
+        UNROLL for (int v = 0; v < vectors; ++v) weight[v] = load(b + v * LANES);
+        UNROLL for (int r = 0; r < rows; ++r) {
+            vf factor = splat_word(x[r]);
+            UNROLL for (int v = 0; v < vectors; ++v) sum[r][v] = multiply_add(sum[r][v], factor, weight[v]);
+        }
+    }
+}
+
 INLINE void rows_body(const int rows, const int vectors, float *tile, ptrdiff_t tile_stride, const float *const *start,
                       ptrdiff_t start_offset, const struct gemm_run *run, int count, ptrdiff_t b_stride, const float *ahead) {
     vf sum[TILE_ROWS][SLOTS] = {{{0}}};
@@ -37,13 +57,10 @@ INLINE void rows_body(const int rows, const int vectors, float *tile, ptrdiff_t 
                 ptrdiff_t end = run->depth - k < left ? run->depth : k + left;
                 left -= end - k;
                 for (; k < end; ++k) {
-                    vf weights[SLOTS];
+                    const float *x[TILE_ROWS];
+                    UNROLL for (int r = 0; r < rows; ++r) x[r] = row[r] + k;
                     __builtin_prefetch(ahead, 0, 2);
-                    UNROLL for (int v = 0; v < vectors; ++v) weights[v] = load(b + v * LANES);
-                    UNROLL for (int r = 0; r < rows; ++r) {
-                        vf x = splat_word(row[r] + k);
-                        UNROLL for (int v = 0; v < vectors; ++v) sum[r][v] = multiply_add(sum[r][v], x, weights[v]);
-                    }
+                    add_products(rows, vectors, sum, x, b);
                     b += b_stride;
                     ahead += 64 / sizeof(float);
                 }
@@ -60,12 +77,9 @@ INLINE void columns_body(const int rows, const int vectors, float *tile, ptrdiff
     for (ptrdiff_t k = 0; k < depth; ++k) {
         const float *row = x[k] + column;
         __builtin_prefetch(row + 2 * TILE_ROWS, 0, 2);
-        vf weights[SLOTS];
-        UNROLL for (int v = 0; v < vectors; ++v) weights[v] = load(b + v * LANES);
-        UNROLL for (int r = 0; r < rows; ++r) {
-            vf scale = splat_word(row + r);
-            UNROLL for (int v = 0; v < vectors; ++v) sum[r][v] = multiply_add(sum[r][v], scale, weights[v]);
-        }
+        const float *factors[TILE_ROWS];
+        UNROLL for (int r = 0; r < rows; ++r) factors[r] = row + r;
+        add_products(rows, vectors, sum, factors, b);
         b += b_stride;
     }
     add_sums(rows, vectors, sum, tile, tile_stride, NULL, 0);
