@@ -55,7 +55,7 @@ def test_switches_are_trained_and_told(cli: Any) -> None:
     words = ("memory", "--switches", "5", "--cell", "rnn", "--seeds", "1", "--steps", "4", "--workers", "1")
     answer = cli(*words, "--svg", "figures")
     assert answer.code == 0, answer
-    assert "helps most" in answer.out
+    assert answer.out.count("RNN: of the switches") == answer.out.count("helps most") == 1
     assert "curriculum" in answer.out
     assert [path.name for path in Path("figures").iterdir()] == ["rnn-l-5-what-sets-it.svg"]
 

@@ -109,14 +109,12 @@ class _Place:
         return collected, False
 
     def finish(self, title: str, question: str, all_: Sequence[Findings], collected: Collected) -> None:
-        """Say the answers, and write the page and the figures where they are asked for."""
+        """Write the page and the figures where they are asked for."""
         from unrolled.cli.gradients import write_page
         from unrolled.experiments import Findings
         from unrolled.record import storing, write_whole
         from unrolled.report import render_svg
 
-        for findings in all_:
-            self.console.print(Text(findings.answer), soft_wrap=True)
         if self._out is not None:
             whole = Findings(
                 answer=" ".join(findings.answer for findings in all_),
@@ -169,6 +167,7 @@ def _curve(
     for setting, all_ in found.items():
         place.console.print(_table(setting, all_, sizes))
     findings = memory_findings(task, found, cells, sizes, len(specs))
+    place.console.print(Text(findings.answer), soft_wrap=True)
     place.finish(f"Memory of {task}", "How much does a network remember?", [findings], collected)
     return place.code(collected, interrupted)
 

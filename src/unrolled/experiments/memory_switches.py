@@ -42,7 +42,7 @@ def switch_findings(cell: str, size: int, found: Sequence[tuple[Switch, Sequence
     names = [switch.label for switch, _ in readings]
     figure = Figure(
         title=f"{cell_name(cell)}, L = {size}: what sets it",
-        x_label="optimiser steps to the solution (logarithmic)",
+        x_label="steps to the solution (logarithmic)",
         y_label="",
         curves=tuple(
             Curve(
@@ -52,9 +52,9 @@ def switch_findings(cell: str, size: int, found: Sequence[tuple[Switch, Sequence
                 "points",
                 0 if solved else 1,
             )
+            for solved in (True, False)
             for place, (_, rows) in enumerate((switch, rows) for switch, rows in found if rows)
             for marks in [[(row.steps, row.solved) for row in rows]]
-            for solved in (True, False)
             if any(is_ == solved for _, is_ in marks)
         ),
         log_x=True,
@@ -69,7 +69,8 @@ def switch_findings(cell: str, size: int, found: Sequence[tuple[Switch, Sequence
     answer = "No run is done."
     if best is not None and worst is not None:
         answer = (
-            f"Of the switches {best[0].what} {best[0].value} helps most ({best[1].solved} of {best[1].count} seeds), "
-            f"{worst[0].what} {worst[0].value} least ({worst[1].solved} of {worst[1].count})."
+            f"{cell_name(cell)}: of the switches {best[0].label} helps most "
+            f"({best[1].solved} of {best[1].count} seeds), "
+            f"{worst[0].label} least ({worst[1].solved} of {worst[1].count})."
         )
     return Findings(answer=answer, rows=(), figures=(figure,), tables=(table,))
