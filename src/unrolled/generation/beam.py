@@ -94,14 +94,11 @@ def beam_search(
         search.step()
         if on_step is not None:
             on_step(step + 1)
-        if (step + 1) % SETTLED_EVERY:
-            continue
-        agreed = search.settled()
-        if on_text is not None:
-            text, used = vocabulary.decode_whole(agreed[told:])
+        if on_text is not None and (step + 1) % SETTLED_EVERY == 0:
+            settled, used = vocabulary.decode_whole(search.settled()[told:])
             told += used
-            if text:
-                on_text(text)
+            if settled:
+                on_text(settled)
     found = search.ranked()
     if on_text is not None and (rest := vocabulary.decode(found[0][0][told:])):
         on_text(rest)
