@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from unrolled.data import adenylate_kinase
+from unrolled.data import adenylate_kinase, sources
 from unrolled.data.graph_sources import GRAPHS, GraphSource, graph_is_here, is_graph_name, read_graph
 from unrolled.data.sensors import SENSORS, SensorSource, sensor_archive, sensors_are_here
-from unrolled.data.sources import SOURCES, Source, cached, fetch
 
 __all__ = ["Registered", "find_registered", "registered"]
 
@@ -51,7 +50,7 @@ class Registered:
 def registered() -> dict[str, Registered]:
     """All of them by name: texts, graphs, the protein, sensors."""
     rows = (
-        *map(_text, SOURCES.values()),
+        *map(_text, sources.SOURCES.values()),
         *map(_graph, GRAPHS.values()),
         _protein(),
         *map(_sensors, SENSORS.values()),
@@ -67,7 +66,7 @@ def find_registered(name: str) -> Registered | None:
     return registered().get(name.partition(":")[0] if is_graph_name(name) else name)
 
 
-def _text(source: Source) -> Registered:
+def _text(source: sources.Source) -> Registered:
     return Registered(
         source.name,
         "text",
@@ -75,8 +74,8 @@ def _text(source: Source) -> Registered:
         source.licence,
         source.where,
         source.download_bytes,
-        lambda: cached(source.name),
-        lambda: fetch(source.name),
+        lambda: sources.cached(source.name),
+        lambda: sources.fetch(source.name),
         source.size_bytes,
         source.sha256,
     )
