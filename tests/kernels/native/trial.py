@@ -128,13 +128,18 @@ def _half(call: Call) -> Call:
 
 
 def errors(
-    library: Library | Torch | InHalf, trial: Trial, floor: float = FLOOR, sums: float | None = None
+    library: Library | Torch | InHalf,
+    trial: Trial,
+    floor: float = FLOOR,
+    sums: float | None = None,
+    over_time: float | None = None,
 ) -> dict[str, float]:
     """The largest error of every output and gradient, relative to the largest value of each, or to `floor`.
 
-    `sums` is the floor of the gradients, where it is another.
+    `sums` is the floor of the gradients, where it is another, and `over_time` that of the weights'.
     """
     sums = floor if sums is None else sums
+    over_time = sums if over_time is None else over_time
     draw = torch.Generator().manual_seed(trial.seed)
     cell, T, B, I, H = CELLS[trial.cell], trial.T, trial.B, trial.I, trial.H
 
@@ -190,7 +195,7 @@ def errors(
     for name, grad, leaf in zip(Weights._fields, grads.weights, weights, strict=True):
         assert (grad is None) == (leaf is None)
         if grad is not None and leaf is not None:
-            found[f"∂{name}"] = _error(grad, leaf.grad, sums)
+            found[f"∂{name}"] = _error(grad, leaf.grad, over_time)
     return found
 
 
