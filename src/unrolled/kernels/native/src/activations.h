@@ -15,7 +15,7 @@
 
 /* 2ⁿ in *power and e^r - 1, for |y| ≤ 87. */
 INLINE vf reduced_exponential(vf y, vf *power) {
-    typedef int32_t vi __attribute__((vector_size(LANES * 4)));
+    typedef uint32_t bits __attribute__((vector_size(LANES * 4))); /* unsigned, for a NaN overflows */
     const float whole = 12582912.0f; /* 1.5·2²³: what is added to it is rounded, and stands in its lowest bits */
     vf shifted = y * 1.44269504088896341f + whole;
     vf r = y - (shifted - whole) * 0.693147180559945309f;
@@ -23,7 +23,7 @@ INLINE vf reduced_exponential(vf y, vf *power) {
     q = q * r + 4.166720062e-2f;
     q = q * r + 1.666654348e-1f;
     q = q * r + 4.999999702e-1f;
-    *power = (vf)(((vi)shifted << 23) + 0x3f800000);
+    *power = (vf)(((bits)shifted << 23) + 0x3f800000u);
     return r * r * q + r;
 }
 
