@@ -16,8 +16,12 @@ from tests.kernels.native.trial import CELLS, InHalf, Torch, Trial, errors
 from unrolled.kernels.native.library import Call, Library
 from unrolled.kernels.native.loader import halves, load, load_half
 
-BOUND, BOUND_OF_HALF = 3e-6, 7e-3
+BOUND = 3e-6
 """torch's own float32 loop, measured in the same way, stays below 1.2e-6 on the shapes of `OPTIONS`."""
+BOUND_OF_HALF = 3e-2
+"""Of random shapes in bfloat16, where the named sizes keep 7e-3 (`test_half`): with a unit or two nothing averages the
+rounding of h at every step. Up to .0134 was seen (two units, one input, six steps), .0094 of torch's own; wrong code
+errs by tenths."""
 OPTIONS = [
     {},
     {"lengths": True},
