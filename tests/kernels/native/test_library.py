@@ -16,12 +16,8 @@ from tests.kernels.native.trial import CELLS, InHalf, Torch, Trial, errors
 from unrolled.kernels.native.library import Call, Library
 from unrolled.kernels.native.loader import halves, load, load_half
 
-BOUND = 3e-6
+BOUND, BOUND_OF_HALF = 3e-6, 7e-3
 """torch's own float32 loop, measured in the same way, stays below 1.2e-6 on the shapes of `OPTIONS`."""
-BOUND_OF_HALF = 3e-2
-"""Of random shapes in bfloat16, where the named sizes keep 7e-3 (`test_half`): with a unit or two nothing averages the
-rounding of h at every step. Up to .0134 was seen (two units, one input, six steps), .0094 of torch's own; wrong code
-errs by tenths."""
 OPTIONS = [
     {},
     {"lengths": True},
@@ -71,7 +67,8 @@ def trials(draw: st.DrawFn) -> Trial:
 def check(trial: Trial) -> None:
     """Hold a random trial to its dtype's bound; where its numbers are badly conditioned, to torch's own error.
 
-    To a few times that, where all orders of a sum are as good; in bfloat16 to twice it, for both round at every step.
+    To a few times that, for all orders of a sum are as good. (Of 3474 random trials in bfloat16 22 were over its bound,
+    up to .015, where torch's own arithmetic was in 896, up to .040.)
 
     A gradient is a sum of H terms of order 1 and more, so its order is √H: where it cancels to less (H = 139, with one
     row, one step and one input) an error relative to what is left says nothing of the code that summed. That of a
@@ -84,7 +81,7 @@ def check(trial: Trial) -> None:
     found = errors(InHalf(load_half()) if half else load(), trial, **floors)
     if max(found.values()) > (BOUND_OF_HALF if half else BOUND):
         own = max(errors(Torch(trial.dtype), trial, **floors).values())
-        assert max(found.values()) < own * (2 if half else 4), found
+        assert max(found.values()) < own * 4, found
 
 
 @settings(max_examples=60, deadline=None)
