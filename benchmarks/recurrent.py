@@ -30,7 +30,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +40,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from measuring import turns
 from unrolled import nn
 from unrolled.kernels import recurrent
 
@@ -104,18 +104,8 @@ class Timing(NamedTuple):
 
 def in_turns(runs: dict[str, Run], repeats: int) -> dict[str, Timing]:
     """Every run `repeats` times, one after the other, so that all meet the same machine; two turns are not counted."""
-    taken: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(repeats + 2):
-        for name, run in runs.items():
-            began = time.perf_counter()
-            run()
-            if turn >= 2:
-                taken[name].append(1000 * (time.perf_counter() - began))
-    found = {}
-    for name, times in taken.items():
-        low, middle, high = statistics.quantiles(times, n=4)
-        found[name] = Timing(middle, (high - low) / 2)
-    return found
+    taken = turns.in_turns(runs, repeats)
+    return {name: Timing(*(1000 * seconds for seconds in turns.middle(times))) for name, times in taken.items()}
 
 
 def same(name: str, ours: list[Tensor], theirs: list[Tensor], tolerance: float = 1e-4) -> None:
