@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unrolled.data import adenylate_kinase, sources
-from unrolled.data.graph_sources import GRAPHS, GraphSource, graph_is_here, is_graph_name, read_graph
+from unrolled.data.graph_sources import GRAPHS, GraphSource, is_graph_name, read_graph
 from unrolled.data.sensors import SENSORS, SensorSource, sensor_archive, sensors_are_here
+from unrolled.errors import SourceError
 
 __all__ = ["Registered", "find_registered", "registered"]
 
@@ -85,7 +86,10 @@ def _graph(source: GraphSource) -> Registered:
     archive = source.archive
 
     def here() -> Path | None:
-        return archive() if archive is not None and graph_is_here(source.name) else None
+        try:
+            return None if archive is None else archive()
+        except SourceError:
+            return None
 
     def fetched() -> Path | None:
         if archive is not None:
