@@ -4,48 +4,30 @@ from __future__ import annotations
 
 import io
 import math
-from typing import Any
 
 import pytest
 from rich.console import Console
+from tests.cli.progressed import progress
 
 from unrolled import data
 from unrolled.analysis.evaluation import Evaluation
 from unrolled.cli.progress import Display, duration, figures
 from unrolled.cli.verdict import verdict
 from unrolled.spec import default_spec
-from unrolled.training import Progress
 
 SPEC = default_spec("palindromes", steps=600)
 
 
-def _progress(**changes: Any) -> Progress:
-    values: dict[str, Any] = {
-        "step": 250,
-        "steps": 600,
-        "loss_nats": 0.5,
-        "accuracy": 0.75,
-        "evaluation": None,
-        "gradient_norm": 1.0,
-        "clipped_share": 0.0,
-        "learning_rate": 1e-3,
-        "seconds": 1.0,
-        "steps_per_second": 1234.5,
-        "seconds_left": 67.2,
-    }
-    return Progress(**values | changes)
-
-
 def test_figures() -> None:
-    assert figures(_progress(), SPEC) == "loss 0.5000  accuracy 0.750  1,234 steps/s  0:01:07 left"
+    assert figures(progress(), SPEC) == "loss 0.5000  accuracy 0.750  1,234 steps/s  0:01:07 left"
     evaluation = Evaluation(accuracy=0.5, loss_nats=1.0, count=2000)
-    assert "unseen 0.500" in figures(_progress(evaluation=evaluation), SPEC)
-    first = _progress(step=0, loss_nats=math.nan, accuracy=math.nan, seconds_left=None, evaluation=evaluation)
+    assert "unseen 0.500" in figures(progress(evaluation=evaluation), SPEC)
+    first = progress(step=0, loss_nats=math.nan, accuracy=math.nan, seconds_left=None, evaluation=evaluation)
     assert figures(first, SPEC) == "unseen 0.500"
     text = Evaluation(accuracy=0.5, loss_nats=1.0, count=9, carried_accuracy=0.6, carried_loss_nats=1.3)
-    assert "unseen 0.500  carried on 0.600, 1.876 bits  " in figures(_progress(evaluation=text), SPEC)
+    assert "unseen 0.500  carried on 0.600, 1.876 bits  " in figures(progress(evaluation=text), SPEC)
     may_stop = default_spec("palindromes", stop="solved")
-    assert figures(_progress(), may_stop).endswith("at most 0:01:07 left")
+    assert figures(progress(), may_stop).endswith("at most 0:01:07 left")
 
 
 def test_duration() -> None:
@@ -59,8 +41,8 @@ def test_a_bar_in_a_terminal_and_lines_elsewhere(is_terminal: bool) -> None:
     display = Display(Console(file=screen, force_terminal=is_terminal, width=100, highlight=False))
     evaluation = Evaluation(accuracy=0.5, loss_nats=1.0, count=2000)
     with display.training("mine", SPEC):
-        display.show(_progress(step=100, sample="once upon\na time"))
-        display.show(_progress(evaluation=evaluation))
+        display.show(progress(step=100, sample="once upon\na time"))
+        display.show(progress(evaluation=evaluation))
     shown = screen.getvalue()
     lasting = "step 250/600  loss 0.5000  accuracy 0.750  unseen 0.500  1,234 steps/s  0:01:07 left\n"
     assert lasting in shown
@@ -73,10 +55,10 @@ def test_a_bar_in_a_terminal_and_lines_elsewhere(is_terminal: bool) -> None:
 
 def test_verdict_of_answers() -> None:
     task = data.BinaryPalindromes(length=10)
-    solved = _progress(stopped="solved", evaluation=Evaluation(accuracy=0.995, loss_nats=0.1, count=2000))
+    solved = progress(stopped="solved", evaluation=Evaluation(accuracy=0.995, loss_nats=0.1, count=2000))
     assert verdict(solved, task).startswith("solved: 99.5% of 2000 unseen sequences right (chance 50.0%, ")
     assert "best constant answer 66.7%) after 250 steps" in verdict(solved, task)
-    flat = _progress(stopped="plateau", evaluation=Evaluation(accuracy=0.67, loss_nats=0.6, count=2000))
+    flat = progress(stopped="plateau", evaluation=Evaluation(accuracy=0.67, loss_nats=0.6, count=2000))
     assert verdict(flat, task).startswith("stopped on a plateau: not solved: 67.0%")
 
 
@@ -85,11 +67,11 @@ def test_verdict_of_text() -> None:
     task = data.NextCharacter(corpus, window=10)
     loss = 2 * math.log(2)
     evaluation = Evaluation(accuracy=0.5, loss_nats=loss, count=99, carried_accuracy=0.6, carried_loss_nats=loss / 2)
-    assert verdict(_progress(stopped="steps", evaluation=evaluation), task) == (
+    assert verdict(progress(stopped="steps", evaluation=evaluation), task) == (
         "50.0% of the held-out characters right, 2.00 bits per character "
         "(60.0% and 1.00 with the state carried on) after 250 steps"
     )
     task = data.NextCharacter(data.Corpus.from_text("the quick brown fox " * 40, as_bytes=True), window=10)
     assert "of the held-out bytes right, 2.00 bits per byte " in verdict(
-        _progress(stopped="steps", evaluation=evaluation), task
+        progress(stopped="steps", evaluation=evaluation), task
     )

@@ -4,33 +4,16 @@ from __future__ import annotations
 
 import io
 import time
-from typing import Any
 
 import pytest
 from rich.console import Console
+from tests.cli.progressed import progress
 
 from unrolled.cli.run_rows import RunRows
 from unrolled.spec import RunSpec, default_spec
-from unrolled.training import Progress
 
 SPECS = [default_spec("palindromes", length=20, steps=600, seed=seed) for seed in range(4)]
 LONG = default_spec("random-combinations", cell="full-peephole", steps=600, seed=2)
-
-
-def progress(step: int, **changes: Any) -> Progress:
-    values: dict[str, Any] = {
-        "step": step,
-        "steps": 600,
-        "accuracy": 0.75,
-        "evaluation": None,
-        "gradient_norm": 1.0,
-        "clipped_share": 0.0,
-        "learning_rate": 1e-3,
-        "seconds": 1.0,
-        "steps_per_second": 1234.5,
-        "seconds_left": 67.2,
-    }
-    return Progress(**values | changes)
 
 
 @pytest.fixture
