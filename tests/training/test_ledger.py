@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from unrolled.errors import RecordError, StorageError
-from unrolled.record import open_run
+from unrolled.record import open_run, read_tensors, tensor_bytes
 from unrolled.spec import RunSpec
 from unrolled.training import Progress, train
 
@@ -91,6 +91,17 @@ def test_weights_in_the_place_of_a_checkpoint(tiny: Tiny, finish: Finish, tmp_pa
     run = begun(tiny(), tmp_path)
     shutil.copy(tmp_path / "done" / "weights.safetensors", run / "state.safetensors")
     with pytest.raises(RecordError, match="is no checkpoint of a run"):
+        finish(tiny(), name="run", runs=tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("part", ["meter", "surroundings"])
+def test_a_checkpoint_of_another_version(part: str, tiny: Tiny, finish: Finish, tmp_path: Path) -> None:
+    state = begun(tiny(), tmp_path) / "state.safetensors"
+    tensors, content = read_tensors(state)
+    kept = content["position"][part]
+    content["position"][part] = {**kept, "last": {"perplexity": 2.0}} if part == "meter" else None
+    state.write_bytes(tensor_bytes(tensors, content))
+    with pytest.raises(RecordError, match="was written by another version of unrolled"):
         finish(tiny(), name="run", runs=tmp_path, resume=True)
 
 

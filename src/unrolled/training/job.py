@@ -13,7 +13,7 @@ from torch import nn
 from unrolled.analysis.evaluation import Evaluation
 from unrolled.analysis.forecast_evaluation import ForecastEvaluation
 from unrolled.data import NextCharacter, Question, Vocabulary
-from unrolled.errors import UserCodeError
+from unrolled.errors import RecordError, UserCodeError
 from unrolled.generation.sampling import Sample
 from unrolled.kernels import recurrent
 from unrolled.spec import RunSpec
@@ -266,13 +266,25 @@ class Job:
         return capture(self.model, self.optimiser, self.lesson, self.workplace, self.processes, position, further)
 
     def resume(self, checkpoint: Checkpoint) -> None:
-        """Go on from that moment."""
-        restore(checkpoint, self.model, self.optimiser, self.lesson, self.workplace, self.processes)
-        self.meter.restore(checkpoint.position["meter"])
-        self.rule.restore(checkpoint.position["rule"])
-        self.best.restore(checkpoint.tensors, checkpoint.position.get("best"))
-        self.step = checkpoint.position["step"]
-        self._elsewhere = [other for other in checkpoint.position["surroundings"] if other != self._here]
+        """Go on from that moment.
+
+        Raises:
+            RecordError: the checkpoint is not of this network, or has other parts than this version knows.
+            SpecError: it was made on another kind of device, or by another number of processes.
+        """
+        position = checkpoint.position
+        try:
+            restore(checkpoint, self.model, self.optimiser, self.lesson, self.workplace, self.processes)
+            self.meter.restore(position["meter"])
+            self.rule.restore(position["rule"])
+            self.best.restore(checkpoint.tensors, position.get("best"))
+            self._elsewhere = [other for other in position["surroundings"] if other != self._here]
+        except (KeyError, TypeError) as error:  # its checksum holds, so it is as it was written
+            raise RecordError(
+                f"the checkpoint of step {position['step']} was written by another version of unrolled, which kept other "
+                "figures in it: go on with that version, or train anew under another name"
+            ) from error
+        self.step = position["step"]
         self.kept = checkpoint
         self._began = (self.step, self.workplace.seconds)
 
