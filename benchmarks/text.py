@@ -29,7 +29,7 @@ from unrolled import nn
 from unrolled.analysis.evaluation import evaluate
 from unrolled.data import NextCharacter
 from unrolled.record import Run, open_run, write_whole
-from unrolled.spec import RunSpec, build_model, build_task, default_spec, resolve
+from unrolled.spec import ModelSpec, RunSpec, build_model, build_task, default_spec, resolve
 from unrolled.training import Progress, train
 from unrolled.training.streams import stream
 
@@ -68,13 +68,35 @@ def spec_of(source: str, minutes: float, steps: int) -> RunSpec:
     return default_spec("text", source=source, steps=steps, **COMMON, **setting, **every)
 
 
+class WeightDropLSTM(torch.nn.LSTM):
+    """torch's layer with a share of its recurrent weights dropped while it trains, anew at every call."""
+
+    def __init__(self, symbols: int, spec: ModelSpec) -> None:
+        super().__init__(symbols, spec.hidden, spec.layers, dropout=spec.dropout)
+        self._share = spec.recurrent_dropout
+
+    def forward(self, *inputs: Any) -> Any:
+        """As torch's."""
+        if not self.training or self._share == 0:
+            return super().forward(*inputs)
+        weights = self._flat_weights
+        self._flat_weights = [
+            torch.nn.functional.dropout(weight, self._share) if name.startswith("weight_hh") else weight
+            for name, weight in zip(self._flat_weights_names, weights, strict=True)
+        ]
+        try:
+            return super().forward(*inputs)
+        finally:
+            self._flat_weights = weights
+
+
 def network(side: str, spec: RunSpec, task: NextCharacter) -> nn.CharacterModel:
     """The spec's network, or torch's layer with the same weights."""
     ours = build_model(spec.model, task, stream(spec.training.seed, "weights"))
     assert isinstance(ours, nn.CharacterModel)
     if side == "unrolled":
         return ours
-    layer = torch.nn.LSTM(task.symbols, spec.model.hidden, spec.model.layers, dropout=spec.model.dropout)
+    layer = WeightDropLSTM(task.symbols, spec.model)
     theirs = nn.CharacterModel(layer, symbols=task.symbols, output_dropout=spec.model.output_dropout)
     theirs.load_state_dict(ours.state_dict())
     return theirs
