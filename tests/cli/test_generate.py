@@ -313,9 +313,16 @@ sys.exit(code)
 @pytest.mark.conformance
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux only")
-@pytest.mark.parametrize("words", [(), ("--json",), ("--samples", "2", "--json")])
-def test_memory_does_not_grow_with_the_text(novel: Path, words: tuple[str, ...], tmp_path: Path) -> None:
-    """Ten million characters; as JSON, which takes longer, two."""
+@pytest.mark.parametrize(
+    ("long", "words"),
+    [
+        (10_000_000, ()),
+        (2_000_000, ("--json",)),
+        (1_000_000, ("--samples", "2", "--json")),
+        (300_000, ("--beam", "2", "--json", "--prompt", "the")),
+    ],
+)
+def test_memory_does_not_grow_with_the_text(novel: Path, long: int, words: tuple[str, ...], tmp_path: Path) -> None:
 
     def peak_mib(length: int) -> int:
         command = [sys.executable, "-c", MEASURE, "generate", str(novel), "--length", str(length), *words]
@@ -324,5 +331,4 @@ def test_memory_does_not_grow_with_the_text(novel: Path, words: tuple[str, ...],
         assert (tmp_path / "out").stat().st_size > length
         return int(done.stderr.splitlines()[-1])
 
-    long = 2_000_000 // (2 if "--samples" in words else 1) if words else 10_000_000
     assert peak_mib(long) - peak_mib(long // 100) < 40

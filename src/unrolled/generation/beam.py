@@ -94,11 +94,13 @@ def beam_search(
         search.step()
         if on_step is not None:
             on_step(step + 1)
-        if on_text is not None and (step + 1) % SETTLED_EVERY == 0:
-            settled, used = vocabulary.decode_whole(search.settled()[told:])
-            told += used
-            if settled:
-                on_text(settled)
+        if (step + 1) % SETTLED_EVERY == 0:
+            agreed = search.settled()
+            if on_text is not None:
+                settled, used = vocabulary.decode_whole(agreed[told:])
+                told += used
+                if settled:
+                    on_text(settled)
     found = search.ranked()
     if on_text is not None and (rest := vocabulary.decode(found[0][0][told:])):
         on_text(rest)

@@ -281,8 +281,8 @@ class Job:
             self._elsewhere = [other for other in position["surroundings"] if other != self._here]
         except (KeyError, TypeError) as error:  # its checksum holds, so it is as it was written
             raise RecordError(
-                f"the checkpoint of step {position['step']} was written by another version of unrolled, which kept other "
-                "figures in it: go on with that version, or train anew under another name"
+                f"the checkpoint of step {position['step']} was written by another version of unrolled, which kept "
+                "other figures in it: go on with that version, or train anew under another name"
             ) from error
         self.step = position["step"]
         self.kept = checkpoint
