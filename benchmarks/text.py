@@ -92,12 +92,12 @@ class WeightDropLSTM(torch.nn.LSTM):
 
 def network(side: str, spec: RunSpec, task: NextCharacter) -> nn.CharacterModel:
     """The spec's network, or torch's layer with the same weights."""
-    ours = build_model(spec.model, task, stream(spec.training.seed, "weights"))
+    ours = build_model(spec.recurrent, task, stream(spec.training.seed, "weights"))
     assert isinstance(ours, nn.CharacterModel)
     if side == "unrolled":
         return ours
-    layer = WeightDropLSTM(task.symbols, spec.model)
-    theirs = nn.CharacterModel(layer, symbols=task.symbols, output_dropout=spec.model.output_dropout)
+    layer = WeightDropLSTM(task.symbols, spec.recurrent)
+    theirs = nn.CharacterModel(layer, symbols=task.symbols, output_dropout=spec.recurrent.output_dropout)
     theirs.load_state_dict(ours.state_dict())
     return theirs
 
@@ -191,7 +191,7 @@ def main() -> int:
     for minutes in options.minutes:
         for side, run in compare(options.source, minutes, options.runs).items():
             found = figures(run, side)
-            size = f"{run.spec.model.layers} x {run.spec.model.hidden}"
+            size = f"{run.spec.recurrent.layers} x {run.spec.recurrent.hidden}"
             rows.append(
                 f"| {minutes:g} | {side} | {size} | {found['steps']} | {found['seconds']} | {found['bits']:.3f} "
                 f"| {found['bits_zero_state']:.3f} | {found['accuracy']:.3f} |"

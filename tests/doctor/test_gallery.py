@@ -30,7 +30,7 @@ def _faults(found: Diagnosis) -> set[str]:
     return {finding.fault for finding in found.findings if finding.severity == "fault"}
 
 
-@pytest.mark.parametrize("piece", _third((*_cases.BROKEN, *_cases.BLIND)))
+@pytest.mark.parametrize("piece", _third((*_cases.BROKEN, *_cases.BLIND, *_cases.INDEPENDENT_BROKEN)))
 def test_the_fault_is_named_and_no_other(piece: Any, examined: Callable[..., Diagnosis]) -> None:
     found = examined(piece.target, piece.reference, piece.step)
     assert found.verdict == "wrong", found
@@ -39,7 +39,7 @@ def test_the_fault_is_named_and_no_other(piece: Any, examined: Callable[..., Dia
     assert all(finding.evidence for finding in found.findings)
 
 
-@pytest.mark.parametrize("piece", _third(_cases.SOUND))
+@pytest.mark.parametrize("piece", _third((*_cases.SOUND, *_cases.INDEPENDENT_SOUND)))
 def test_nothing_is_invented(piece: Any, examined: Callable[..., Diagnosis]) -> None:
     found = examined(piece.target, piece.reference, piece.step)
     assert found.verdict == "sound", found
@@ -49,4 +49,6 @@ def test_nothing_is_invented(piece: Any, examined: Callable[..., Diagnosis]) -> 
 def test_the_gallery_is_large_enough_and_speaks_of_known_faults() -> None:
     assert len(_cases.BROKEN) >= 30
     assert len(_cases.SOUND) >= 20
-    assert {fault for piece in (*_cases.BROKEN, *_cases.BLIND) for fault in piece.faults} <= set(FAULTS)
+    assert {
+        fault for piece in (*_cases.BROKEN, *_cases.BLIND, *_cases.INDEPENDENT_BROKEN) for fault in piece.faults
+    } <= set(FAULTS)

@@ -33,12 +33,24 @@ _CONSEQUENCES: Mapping[str, tuple[str, ...]] = {
     "unregistered-parameter": ("dtype-slip", "device-slip"),
 }
 
+_APART = frozenset(
+    {
+        "dtype-slip",
+        "device-slip",
+        "normal-initialisation",
+        "poor-initialisation",
+        "forget-bias",
+        "small-embedding",
+    }
+)
+"""What cannot make outputs differ from the reference's: it does not stand in for "differs"."""
+
 
 def causes(findings: list[Finding]) -> list[Finding]:
     """Without what only follows from another finding, and with each fault and sentence once."""
     present = {finding.fault for finding in findings}
     drop = {consequence for fault in present for consequence in _CONSEQUENCES.get(fault, ())}
-    certain = present - {"differs"} - drop
+    certain = present - {"differs"} - drop - _APART
     merged: dict[tuple[str, str], Finding] = {}
     for finding in findings:
         if finding.fault in drop or (finding.fault == "differs" and certain):

@@ -168,6 +168,9 @@ def _formula(recovered: Recovered, reference: Reference, subject: Subject) -> li
             fault = {"φ(c)": "missing-gate", "o⊙φ(c')": "wrong-readout"}.get(choice, "misplaced-tanh")
             if choice in ("(1-o)⊙φ(c)", "o + φ(c)", "o"):
                 fault = "wrong-update"
+        elif slot == "reset":
+            fault = "missing-reset"
+            sentence = f"{choice} multiplies the state inside the candidate, where the reset gate r belongs"
         elif slot == "update":
             sentence = f"the state is updated by {choice} where {wanted} belongs"
             fault = "missing-gate" if choice in _WITHOUT_A_GATE else "wrong-update"
@@ -202,11 +205,12 @@ def _terms(recovered: Recovered, reference: Reference, subject: Subject) -> list
     findings = []
     lost: dict[tuple[str, str], list[str]] = {}
     idle = _idle_gates(recovered)
+    outside = {term.source for term in recovered.structure.of("+")}
     for gate, wanted in reference.terms.items():
         if gate in idle:
             continue
         have = _sources(recovered, gate)
-        missing, extra = set(wanted) - have, have - set(wanted)
+        missing, extra = set(wanted) - have - outside, have - set(wanted)
         exchanges = (
             ("diag c_new", "diag c", "peephole-on-old-memory", "sees c', the memory before the step, not the new c"),
             ("c", "c_new", "peephole-on-new-memory", "sees the new memory c, not c' before the step"),
@@ -222,6 +226,7 @@ def _terms(recovered: Recovered, reference: Reference, subject: Subject) -> list
             ("c", "diag c_new", "other-peephole-cell", "sees the new memory through a vector"),
             ("c", "h", "other-cell", "sees the hidden state h' where the memory c' belongs"),
             ("h", "c", "other-cell", "sees the memory c' where the hidden state h' belongs"),
+            ("h", "c_new", "other-cell", "sees the new memory c where the hidden state h' belongs"),
             ("h", "diag h", "wrong-update", "multiplies h' by a vector, not by a matrix"),
         )
         for want, got, fault, words_ in exchanges:
@@ -276,7 +281,7 @@ def _idle_gates(recovered: Recovered) -> set[str]:
     """Gates that have no effect: nothing can be said of their terms."""
     if recovered.structure.formula.family == "gru":
         used = {term.source for term in recovered.structure.of("n")} & {"rh", "r(h)", "r(bias)"}
-        idle = set() if used else {"r"}
+        idle = set() if used and recovered.structure.formula["reset"] == "r" else {"r"}
         update = recovered.structure.formula["update"]
         return idle | ({"z"} if update == "n" else set())
     if recovered.structure.formula.family == "lstm":
@@ -337,8 +342,11 @@ def _shared(recovered: Recovered) -> list[Finding]:
 
 def _names(recovered: Recovered, reference: Reference) -> list[Finding]:
     """Tensors whose name promises one gate and that act in another."""
-    promises = {gate_in(term.block.tensor, reference.family) for term in recovered.structure.terms} - {None}
-    if len(promises) < 2:
+    packed = _packed(recovered)
+    promises = {
+        gate_in(t.block.tensor, reference.family) for t in recovered.structure.terms if t.block.tensor not in packed
+    }
+    if len(promises - {None}) < 2:
         return []  # a word that all share tells no gates apart
     against: dict[tuple[str, str], list[str]] = {}
     shared = {label for f in _shared(recovered) for label in [f.sentence.partition(" is used")[0]]}
@@ -346,6 +354,8 @@ def _names(recovered: Recovered, reference: Reference) -> list[Finding]:
         promised = gate_in(term.block.tensor, reference.family)
         alone = term.block.label == term.block.tensor or term.block.kind != "vector"
         if promised is None or term.gate == "+" or term.source in _INITIAL or not alone or term.block.label in shared:
+            continue
+        if term.block.tensor in packed:
             continue
         if promised != term.gate:
             against.setdefault((promised, term.gate), []).append(term.block.label)
@@ -359,6 +369,14 @@ def _names(recovered: Recovered, reference: Reference) -> list[Finding]:
     ]
     gates = sorted({gate for pair in chosen for gate in pair})
     return [Finding("gates-swapped", f"the roles of {_and(gates)} are exchanged", tuple(evidence))]
+
+
+def _packed(recovered: Recovered) -> set[str]:
+    """Tensors that hold several gates' blocks: the name of the whole (`h2g`) promises nothing of its parts."""
+    gates: dict[tuple[str, str], dict[str, str]] = {}
+    for term in recovered.structure.terms:
+        gates.setdefault((term.block.tensor, term.block.kind), {})[term.block.label] = term.gate
+    return {tensor for (tensor, _), parts in gates.items() if len(set(parts.values())) > 1}
 
 
 def _one_gate_only(recovered: Recovered, reference: Reference, pair: tuple[str, str]) -> bool:
@@ -459,9 +477,10 @@ def initial_names(recovered: Recovered | None) -> set[str]:
 def equation_lines(recovered: Recovered) -> tuple[str, ...]:
     """What the module computes, a line a gate, in its own tensors' names."""
     formula = recovered.structure.formula
+    reset = {"z": "z", "1-z": "(1-z)"}.get(dict(formula.slots).get("reset", "r"), "r")
     lines = []
     for gate in FAMILIES[formula.family].gates:
-        parts = [_term(term) for term in recovered.structure.of(gate)]
+        parts = [_term(term, reset) for term in recovered.structure.of(gate)]
         activation = formula[gate]
         inside = " + ".join(parts) or "0"
         lines.append(f"{gate} = {inside}" if activation == "nothing" else f"{gate} = {activation}({inside})")
@@ -489,15 +508,17 @@ def equation_lines(recovered: Recovered) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _term(term: Term) -> str:
+def _term(term: Term, reset: str = "r") -> str:
     name = term.block.label + ("ᵀ" if term.turned and term.block.input_first is None else "")
     match term.source:
         case "bias":
             return name
         case "r(bias)":
-            return f"r⊙{name}"
+            return f"{reset}⊙{name}"
         case "r(h)":
-            return f"r⊙({name} h')"
+            return f"{reset}⊙({name} h')"
+        case "rh":
+            return f"{name} ({reset} ⊙ h')"
         case source if source.startswith("diag"):
             return f"{name}⊙{_SOURCES[source]}"
     return f"{name} {_SOURCES[term.source]}"

@@ -244,6 +244,8 @@ class _Recurrent:
             )
         elif recovered is not None:
             self.findings.append(_unexplained(recovered, self.name))
+        else:
+            self.notes.append("its equation was not recovered: what it computes is not judged")
         return recovered
 
     def _gradients(self, subject: Subject, recovered: Recovered | None) -> None:

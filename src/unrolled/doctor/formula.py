@@ -124,7 +124,8 @@ _GRU_UPDATES: Mapping[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 def _gru(formula: Formula, pre: Pre, h: Tensor, c: Tensor) -> Moment:
     r = ACTIVATIONS[formula["r"]](pre("r", None, None))
     z = ACTIVATIONS[formula["z"]](pre("z", None, None))
-    n = ACTIVATIONS[formula["n"]](pre("n", None, r))
+    reset = {"z": z, "1-z": 1 - z}.get(formula["reset"], r)
+    n = ACTIVATIONS[formula["n"]](pre("n", None, reset))
     return Moment({"r": r, "z": z, "n": n}, _GRU_UPDATES[formula["update"]](z, n, h), None)
 
 
@@ -172,7 +173,7 @@ FAMILIES: Mapping[str, Family] = {
     "rnn": Family(("h",), {"h": _CANDIDATE, "update": ("φ(a)", "φ(a) + h'", "½φ(a) + ½h'")}, _rnn, False),
     "gru": Family(
         ("r", "z", "n"),
-        {"r": _GATE, "z": _GATE, "n": _CANDIDATE, "update": tuple(_GRU_UPDATES)},
+        {"reset": ("r", "z", "1-z"), "r": _GATE, "z": _GATE, "n": _CANDIDATE, "update": tuple(_GRU_UPDATES)},
         _gru,
         False,
     ),

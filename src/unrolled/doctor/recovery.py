@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -215,6 +215,11 @@ def _reads_states(subject: Subject, name: str) -> bool:
         subject.storage.put(kept)
 
 
+def _column(subject: Subject, front: Front, name: str) -> bool:
+    """Whether a tensor [H,1], beside an x of width 1, is a vector written as a column."""
+    return front.coding in ("vector", "scalar") and _reads_states(subject, name)
+
+
 def _random(tensor: Tensor, generator: torch.Generator, scale: float = 0.6) -> Tensor:
     drawn = torch.empty(tensor.shape, dtype=torch.float64).normal_(generator=generator)
     return (drawn * scale).to(tensor.dtype)
@@ -229,6 +234,8 @@ def _blocks(subject: Subject, front: Front, input_last: bool) -> tuple[list[Bloc
         if name in taken:
             continue
         found = cut(name, tensor, front.width, subject.sizes.H, input_last=input_last)
+        if front.width == 1 and {b.kind for b in found} == {"x"} and _column(subject, front, name):
+            found = tuple(replace(b, kind="vector", index=b.index.reshape(-1), input_first=None) for b in found)
         blocks += found
         if not found:
             odd.append(name)
@@ -497,7 +504,7 @@ def recover(subject: Subject, reference: Reference) -> Recovered | None:
                 continue
             tried.add(cutting)
             search = _Search(subject, reference, front, blocks, odd, until)
-            for _, start in itertools.islice(search.beginnings(), 12):
+            for _, start in itertools.islice(search.beginnings(), 16):
                 found = search.complete(start)
                 if found.exact:
                     return found

@@ -47,7 +47,13 @@ _LSTM_RIGHT = {
     "squash": ("tanh",),
     "readout": ("o⊙φ(c)",),
 }
-_GRU_RIGHT = {"r": ("σ",), "z": ("σ",), "n": ("tanh",), "update": ("(1-z)⊙n + z⊙h'", "(1-z)⊙h' + z⊙n")}
+_GRU_RIGHT = {
+    "reset": ("r",),
+    "r": ("σ",),
+    "z": ("σ",),
+    "n": ("tanh",),
+    "update": ("(1-z)⊙n + z⊙h'", "(1-z)⊙h' + z⊙n"),
+}
 _RNN = ("h = tanh(W x + U h' + b)",)
 _XH = frozenset({"x", "h"})
 

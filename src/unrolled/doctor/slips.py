@@ -38,7 +38,7 @@ def slip_findings(build: Callable[..., Build | None], sizes: Sizes, call: Call) 
         return []
     hard = _double(made, sizes, call, torch.float64)
     if hard:
-        again = _made(build())
+        again = _made(build(), torch.float64)
         soft = _double(again, sizes, call, torch.float32) if again is not None else hard
         if soft:
             findings.append(
@@ -67,11 +67,11 @@ def slip_findings(build: Callable[..., Build | None], sizes: Sizes, call: Call) 
     return findings
 
 
-def _made(build: Build | None) -> nn.Module | None:
+def _made(build: Build | None, default: torch.dtype = torch.float32) -> nn.Module | None:
     if build is None:
         return None
     kept = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float32)
+    torch.set_default_dtype(default)
     try:
         return build.make()
     except Exception:

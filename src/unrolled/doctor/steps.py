@@ -48,7 +48,7 @@ class _Record:
     events: list[str] = field(default_factory=list)
     passes: list[_Pass] = field(default_factory=list)
     losses: list[Tensor] = field(default_factory=list)
-    before_backward: list[float] = field(default_factory=list)
+    before_backward: list[dict[int, Tensor]] = field(default_factory=list)
     after_backward: list[float] = field(default_factory=list)
     at_step: list[dict[int, Tensor]] = field(default_factory=list)
     held: list[Tensor] = field(default_factory=list)
@@ -164,10 +164,19 @@ def _watched(step: Callable[..., Any], model: nn.Module) -> Iterator[_Record]:
         record.held = [p.grad for p in parameters if p.grad is not None]
         record.optimisers.append(optimiser)
 
+    def stepped(optimiser: torch.optim.Optimizer, arguments: Any, named: Any) -> None:
+        began = max(n for n, event in enumerate(record.events) if event == "step")
+        if "backward" in record.events[began:]:  # step(closure): the weights move when the closure has run
+            del record.events[began]
+            record.events.append("step")
+            record.at_step[-1] = _grads(parameters)
+            record.held = [p.grad for p in parameters if p.grad is not None]
+        record.events.append("stepped")
+
     def backward(original: Callable[..., Any]) -> Callable[..., Any]:
         def watched(tensor: Tensor, *arguments: Any, **named: Any) -> Any:
             record.events.append("backward")
-            record.before_backward.append(_size(_grads(parameters)))
+            record.before_backward.append(_grads(parameters))
             record.losses.append(tensor)
             given = original(tensor, *arguments, **named)
             record.after_backward.append(_size(_grads(parameters)))
@@ -189,7 +198,7 @@ def _watched(step: Callable[..., Any], model: nn.Module) -> Iterator[_Record]:
         register_module_forward_pre_hook(entering),
         register_module_forward_hook(leaving),
         register_optimizer_step_pre_hook(stepping),
-        register_optimizer_step_post_hook(lambda optimiser, arguments, named: record.events.append("stepped")),
+        register_optimizer_step_post_hook(stepped),
     ]
     clip = named_event("clip")
     replaced: list[tuple[Any, str, Callable[..., Any]]] = [
@@ -378,9 +387,10 @@ def _order(record: _Record) -> list[Finding]:
 def _zeroing(first: _Record, second: _Record) -> list[Finding]:
     if not second.before_backward or "step" not in first.events:
         return []
-    left = second.before_backward[0]
+    held = {id(p) for optimiser in second.optimisers for group in optimiser.param_groups for p in group["params"]}
+    left = _size({key: grad for key, grad in second.before_backward[0].items() if key in held})
     if left == 0:
-        return []
+        return _twice(first)
     return [
         Finding(
             "gradients-not-zeroed",
@@ -391,6 +401,14 @@ def _zeroing(first: _Record, second: _Record) -> list[Finding]:
             ),
         )
     ]
+
+
+def _twice(record: _Record) -> list[Finding]:
+    """One loss that goes backward again: its gradient is counted twice."""
+    if len({id(loss) for loss in record.losses}) == len(record.losses) or _size(record.before_backward[-1]) == 0:
+        return []
+    told = f"order of events: {' → '.join(event for event in record.events if event != 'stepped')}"
+    return [Finding("gradients-not-zeroed", "backward runs twice on one loss: its gradient counts twice", (told,))]
 
 
 def _clipping(record: _Record) -> list[Finding]:
@@ -503,9 +521,8 @@ def _slope(record: _Record, trial: Trial, told: list[Finding]) -> list[Finding]:
     log_p = bool((logits <= 1e-6).all()) and _sums_to_one(logits.exp(), -1)
     p = _sums_to_one(logits, -1)
     nll: Callable[[Tensor], Tensor] = lambda z: -z.gather(1, flat[:, None]).mean()  # noqa: E731
-    right = (
-        (lambda: nll(logits)) if log_p else (lambda: nll(logits.log())) if p else (lambda: nll(logits.log_softmax(-1)))
-    )
+    log: Callable[[], Tensor] = lambda: logits if log_p else logits.log() if p else logits.log_softmax(-1)  # noqa: E731
+    right: Callable[[], Tensor] = lambda: nll(log())  # noqa: E731
     if _parallel(right, y, slope) == 1:
         return []
     if _parallel(right, y, slope) == -1:
@@ -535,6 +552,13 @@ def _slope(record: _Record, trial: Trial, told: list[Finding]) -> list[Finding]:
         if _parallel(loss, y, slope) == 1:
             evidence = "the loss's slope at the model's output is exactly that of this mistake"
             return [Finding(fault, sentence, (evidence,))]
+    other = slope.movedim(classes, -1).reshape(logits.shape).argmin(-1)
+    given = any(tensor is trial.targets for tensor in flatten(trial.arguments))
+    if given and _parallel(lambda: -log().gather(1, other[:, None]).mean(), y, slope) == 1:
+        own = bool((other == logits.argmax(-1)).all())
+        what = "its own predictions" if own else "other classes than the targets given"
+        same = f"{int((other == flat).sum())} of {flat.numel()} classes that the loss's slope pulls at are the targets"
+        return [Finding("wrong-target", f"the model is trained towards {what}", (same,))]
     return []
 
 
