@@ -25,6 +25,16 @@ def test_help_fits_eighty_columns(cli: Any) -> None:
         assert max(map(len, cli(*words).out.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("command", [[], *[[name] for name in COMMANDS], ["train", "nodes"]])
+def test_no_line_of_the_examples_is_broken(cli: Any, command: list[str]) -> None:
+    asked = app
+    for name in command:
+        asked = asked[name]
+    shown = cli(*command, "--help").out.splitlines()
+    for line in re.findall("^  unrolled .*", str(asked.help_epilogue or ""), flags=re.MULTILINE):
+        assert line in [one.rstrip() for one in shown], line
+
+
 @pytest.mark.parametrize("command", [[], *[[name] for name in COMMANDS], ["train", "text"]])
 def test_every_example_in_the_help_is_a_command(cli: Any, command: list[str]) -> None:
     shown = re.sub(r" \\\n +", " ", cli(*command, "--help").out)  # an example may go on in the next line

@@ -33,7 +33,7 @@ _EXAMPLES = """\
 Start here:
 
   unrolled generate
-      A model that comes with the package tells a tale at once. Nothing to train, nothing to fetch.
+      A model that comes with the package tells a tale; nothing to fetch.
   unrolled train palindromes
       An LSTM learns to remember the first of ten digits. A minute.
   unrolled train palindromes --cell rnn --length 20 --name forgetful
@@ -71,7 +71,7 @@ Examples:
 
   unrolled generate --prompt "Sleeping beauty is"       the model in the package
   unrolled generate novel --length 500 --temperature 0.8 --top-p 0.95
-  unrolled generate novel --tau 2                       the course's exp(2p): T = 0.5
+  unrolled generate novel --tau 2                       the course's exp(2p)
   unrolled generate novel --prompt "It was" --beam 8 --until .
   unrolled generate novel --samples 5 --json            for programs
   unrolled generate --interactive
@@ -100,14 +100,15 @@ Examples:
     "gradients": """\
 Examples:
 
-  unrolled gradients --cell rnn --scale 0.5        an untrained RNN over 100 digits
-  unrolled gradients mine --out report.html        a run, as it began and as it is
-  unrolled gradients --cell lstm --phase           where gradients vanish, live, explode
+  unrolled gradients --cell rnn --scale 0.5        untrained, over 100 digits
+  unrolled gradients mine --out report.html        a run, at first and now
+  unrolled gradients --cell lstm --phase           where they vanish or explode
 """,
     "reach": """\
 Examples:
 
-  unrolled reach --cell rnn --ring 16              an RNN over 100 digits, a GCN over a ring of 100 nodes
+  unrolled reach --cell rnn --ring 16              an RNN over 100 digits, a GCN
+                                                   over a ring of 100 nodes
   unrolled reach mine --replacement --out reach.html
 """,
     "memory": """\
@@ -159,8 +160,8 @@ Examples:
   unrolled doctor my_cell.py:MyLSTM --as lstm --step my_cell.py:train_step
   unrolled doctor my_layer.py:MyGCN --as gcn --json
 
-The file is run, in a separate process with a time limit. Exit code: 0 sound, 1 something is wrong, 2 it could not be
-judged.
+The file is run, in a separate process with a time limit. Exit code: 0 sound,
+1 something is wrong, 2 it could not be judged.
 """,
     "info": "",
 }

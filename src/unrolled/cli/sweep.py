@@ -43,7 +43,8 @@ Examples:
   unrolled sweep sweep.yaml --engine ray --results kept.parquet
       On a Ray cluster; what comes of it in one small file.
 
-A sweep that is started again, or another one over the same folder, does nothing twice.
+A sweep that is started again, or another one over the same folder, does
+nothing twice.
 """
 
 app = App(name="sweep", help_epilogue=_EXAMPLES, help_format="plaintext", group_commands=Group("Tasks"))

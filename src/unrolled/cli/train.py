@@ -93,8 +93,8 @@ Examples:
   unrolled train nodes --graph cora
   unrolled train nodes --graph karate --labelled 1 --steps 100
   unrolled train nodes --graph edges.csv --nodes nodes.csv --layer sage
-  unrolled train nodes --graph planted:200000 --layer sage --batching neighbours --fanouts 15,10
-  unrolled train nodes --graph planted:200000 --batching clusters --parts 200 --batch 4
+  unrolled train nodes --graph planted:200000 --layer sage --batching neighbours
+  unrolled train nodes --graph planted:200000 --batching clusters --parts 200
 """
 
 _PROTEIN_EXAMPLES = """\
