@@ -5,6 +5,7 @@ import torch.nn.functional as F
 
 class BatchSoftmaxLSTM(nn.Module):
     """log_softmax over the batch"""
+
     def __init__(self, input_dim, hidden_dim, num_classes):
         super().__init__()
         self.lstm = nn.LSTM(input_dim, hidden_dim, batch_first=True)

@@ -6,7 +6,9 @@ class CatSwapped(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
         self.n = hidden_size
-        self.lin_i, self.lin_f, self.lin_o, self.lin_g = [nn.Linear(input_size + hidden_size, hidden_size) for _ in range(4)]
+        self.lin_i, self.lin_f, self.lin_o, self.lin_g = [
+            nn.Linear(input_size + hidden_size, hidden_size) for _ in range(4)
+        ]
 
     def forward(self, x):
         h = x.new_zeros(x.size(1), self.n)

@@ -3,7 +3,7 @@ import torch.nn as nn
 
 
 class LSTM(nn.Module):
-    def __init__(self, seq_length, input_dim, num_hidden, num_classes, batch_size, device='cpu'):
+    def __init__(self, seq_length, input_dim, num_hidden, num_classes, batch_size, device="cpu"):
         super().__init__()
         self.seq_length, self.num_hidden = seq_length, num_hidden
         p = lambda a, b: nn.Parameter(nn.init.xavier_uniform_(torch.empty(a, b)))

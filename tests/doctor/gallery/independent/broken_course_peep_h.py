@@ -4,7 +4,8 @@ import torch.nn as nn
 
 class CoursePeepH(nn.Module):
     """the course's peephole, but h instead of c in the gates, and a tanh candidate"""
-    def __init__(self, seq_length, input_dim, hidden_dim, num_classes, batch_size, device='cpu'):
+
+    def __init__(self, seq_length, input_dim, hidden_dim, num_classes, batch_size, device="cpu"):
         super().__init__()
         self.hidden_dim, self.seq_length = hidden_dim, seq_length
         mk = lambda r, k: nn.Parameter(nn.init.kaiming_normal_(torch.empty(r, k)))

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 
 class GATGlobalSoftmax(nn.Module):
     """softmax over all edges of the graph"""
+
     def __init__(self, in_channels, out_channels):
         super().__init__()
         self.lin = nn.Linear(in_channels, out_channels, bias=False)

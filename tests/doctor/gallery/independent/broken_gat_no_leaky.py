@@ -5,6 +5,7 @@ import torch.nn.functional as F
 
 class GATNoLeaky(nn.Module):
     """no LeakyReLU, no self loops"""
+
     def __init__(self, in_features, out_features):
         super().__init__()
         self.W = nn.Parameter(nn.init.xavier_uniform_(torch.empty(in_features, out_features)))

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 
 class GATZeroMask(nn.Module):
     """the mask multiplies the scores: exp(0) for those who are no neighbours"""
+
     def __init__(self, in_features, out_features):
         super().__init__()
         self.W = nn.Linear(in_features, out_features, bias=False)

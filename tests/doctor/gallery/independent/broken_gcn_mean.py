@@ -4,6 +4,7 @@ import torch.nn as nn
 
 class GCNMean(nn.Module):
     """D^-1 (A + I), edges"""
+
     def __init__(self, in_feats, out_feats):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(in_feats, out_feats))

@@ -4,6 +4,7 @@ import torch.nn as nn
 
 class GRUResetAfter(nn.Module):
     """reset gate replaced by the update gate in the candidate"""
+
     def __init__(self, input_dim, hidden_dim, num_classes):
         super().__init__()
         self.hidden_dim = hidden_dim

@@ -4,6 +4,7 @@ import torch.nn as nn
 
 class GRUzUz(nn.Module):
     """torch's GRU, z after the product"""
+
     def __init__(self, input_size, hidden_size):
         super().__init__()
         self.n = hidden_size

@@ -4,6 +4,7 @@ import torch.nn as nn
 
 class GRUSigmoidCand(nn.Module):
     """candidate with sigmoid; the mix reads the candidate against zero state by overwriting h"""
+
     def __init__(self, input_size, hidden_size):
         super().__init__()
         self.hidden_size = hidden_size

@@ -4,6 +4,7 @@ import torch.nn as nn
 
 class HiddenReluLSTM(nn.Module):
     """relu for tanh in the output, sigmoid after summing the gates' outside bias"""
+
     def __init__(self, input_size, hidden_size):
         super().__init__()
         self.hidden_size = hidden_size

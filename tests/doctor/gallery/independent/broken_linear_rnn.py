@@ -4,6 +4,7 @@ import torch.nn as nn
 
 class LinearRNN(nn.Module):
     """forgot the nonlinearity"""
+
     def __init__(self, input_size, hidden_size, output_size):
         super().__init__()
         self.hidden_size = hidden_size

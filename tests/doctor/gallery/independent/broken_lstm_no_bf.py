@@ -6,7 +6,7 @@ class LSTMNoBf(nn.Module):
     def __init__(self, input_dim, hidden_dim, num_classes):
         super().__init__()
         self.hidden_dim = hidden_dim
-        s = hidden_dim ** -0.5
+        s = hidden_dim**-0.5
         for g in ("i", "f", "o", "g"):
             setattr(self, "W_%sx" % g, nn.Parameter(torch.empty(input_dim, hidden_dim).uniform_(-s, s)))
             setattr(self, "W_%sh" % g, nn.Parameter(torch.empty(hidden_dim, hidden_dim).uniform_(-s, s)))

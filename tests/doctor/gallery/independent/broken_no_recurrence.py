@@ -4,6 +4,7 @@ import torch.nn as nn
 
 class NoRecurrence(nn.Module):
     """uses h0 in the loop instead of the running state"""
+
     def __init__(self, input_dim, hidden_dim, num_classes):
         super().__init__()
         self.W_hx = nn.Parameter(torch.randn(input_dim, hidden_dim) * 0.1)

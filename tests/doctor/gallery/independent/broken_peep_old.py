@@ -4,6 +4,7 @@ import torch.nn as nn
 
 class PeepOld(nn.Module):
     """output gate peeps at the old memory"""
+
     def __init__(self, input_size, hidden_size):
         super().__init__()
         self.hidden_size = hidden_size

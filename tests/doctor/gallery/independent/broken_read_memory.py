@@ -4,6 +4,7 @@ import torch.nn as nn
 
 class ReadMemory(nn.Module):
     """reads the classes from c"""
+
     def __init__(self, vocab_size, embedding_dim, hidden_dim, num_classes):
         super().__init__()
         self.emb = nn.Embedding(vocab_size, embedding_dim)

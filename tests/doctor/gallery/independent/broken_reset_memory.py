@@ -4,6 +4,7 @@ import torch.nn as nn
 
 class ResetMemory(nn.Module):
     """c is made anew in every step"""
+
     def __init__(self, input_size, hidden_size):
         super().__init__()
         self.hidden_size = hidden_size

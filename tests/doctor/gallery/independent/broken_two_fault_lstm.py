@@ -4,6 +4,7 @@ import torch.nn as nn
 
 class TwoFaultLSTM(nn.Module):
     """tanh in the forget gate; c detached in the loop"""
+
     def __init__(self, input_size, hidden_size):
         super().__init__()
         self.hidden_size = hidden_size

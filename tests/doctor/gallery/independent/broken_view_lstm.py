@@ -4,6 +4,7 @@ import torch.nn as nn
 
 class ViewLSTM(nn.Module):
     """x.view instead of transpose"""
+
     def __init__(self, input_size, hidden_size, num_classes):
         super().__init__()
         self.hidden_size = hidden_size

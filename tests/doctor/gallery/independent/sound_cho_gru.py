@@ -15,7 +15,7 @@ class ChoGRU(nn.Module):
         xh = torch.cat([x, h], dim=-1)
         r, z = self.reset(xh).sigmoid(), self.update(xh).sigmoid()
         n = self.cand(torch.cat([x, r * h], dim=-1)).tanh()
-        return z * h + (1 - z) * n   # the other convention, same family
+        return z * h + (1 - z) * n  # the other convention, same family
 
     def forward(self, x):
         h = x.new_zeros(x.size(0), self.hidden_dim)

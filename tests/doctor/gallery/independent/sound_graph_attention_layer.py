@@ -17,7 +17,7 @@ class GraphAttentionLayer(nn.Module):
     def forward(self, h, adj):
         adj = adj + torch.eye(adj.size(0)).to(adj)
         Wh = h @ self.W
-        e = self.leakyrelu(Wh @ self.a[:self.out_features] + (Wh @ self.a[self.out_features:]).T)
+        e = self.leakyrelu(Wh @ self.a[: self.out_features] + (Wh @ self.a[self.out_features :]).T)
         attention = torch.where(adj > 0, e, torch.full_like(e, -9e15))
         attention = F.softmax(attention, dim=1)
         h_prime = attention @ Wh

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 
 
 class LSTM(nn.Module):
-    def __init__(self, seq_length, input_dim, num_hidden, num_classes, batch_size, device='cpu'):
+    def __init__(self, seq_length, input_dim, num_hidden, num_classes, batch_size, device="cpu"):
         super(LSTM, self).__init__()
         self.seq_length = seq_length
         self.input_dim = input_dim
@@ -13,13 +13,29 @@ class LSTM(nn.Module):
 
         def W(a, b):
             w = nn.Parameter(torch.empty(a, b))
-            nn.init.kaiming_normal_(w, nonlinearity='linear')
+            nn.init.kaiming_normal_(w, nonlinearity="linear")
             return w
 
-        self.W_gx, self.W_gh, self.b_g = W(num_hidden, input_dim), W(num_hidden, num_hidden), nn.Parameter(torch.zeros(num_hidden, 1))
-        self.W_ix, self.W_ih, self.b_i = W(num_hidden, input_dim), W(num_hidden, num_hidden), nn.Parameter(torch.zeros(num_hidden, 1))
-        self.W_fx, self.W_fh, self.b_f = W(num_hidden, input_dim), W(num_hidden, num_hidden), nn.Parameter(torch.ones(num_hidden, 1))
-        self.W_ox, self.W_oh, self.b_o = W(num_hidden, input_dim), W(num_hidden, num_hidden), nn.Parameter(torch.zeros(num_hidden, 1))
+        self.W_gx, self.W_gh, self.b_g = (
+            W(num_hidden, input_dim),
+            W(num_hidden, num_hidden),
+            nn.Parameter(torch.zeros(num_hidden, 1)),
+        )
+        self.W_ix, self.W_ih, self.b_i = (
+            W(num_hidden, input_dim),
+            W(num_hidden, num_hidden),
+            nn.Parameter(torch.zeros(num_hidden, 1)),
+        )
+        self.W_fx, self.W_fh, self.b_f = (
+            W(num_hidden, input_dim),
+            W(num_hidden, num_hidden),
+            nn.Parameter(torch.ones(num_hidden, 1)),
+        )
+        self.W_ox, self.W_oh, self.b_o = (
+            W(num_hidden, input_dim),
+            W(num_hidden, num_hidden),
+            nn.Parameter(torch.zeros(num_hidden, 1)),
+        )
         self.W_ph, self.b_p = W(num_classes, num_hidden), nn.Parameter(torch.zeros(num_classes, 1))
         self.to(device)
 

@@ -12,7 +12,7 @@ class MyLSTMCell(nn.Module):
         self.bias_ih = nn.Parameter(torch.Tensor(4 * hidden_size))
         self.bias_hh = nn.Parameter(torch.Tensor(4 * hidden_size))
         for p in self.parameters():
-            nn.init.uniform_(p, -hidden_size ** -0.5, hidden_size ** -0.5)
+            nn.init.uniform_(p, -(hidden_size**-0.5), hidden_size**-0.5)
 
     def forward(self, x, hx=None):
         if hx is None:

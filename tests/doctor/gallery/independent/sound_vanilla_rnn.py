@@ -3,8 +3,7 @@ import torch.nn as nn
 
 
 class VanillaRNN(nn.Module):
-
-    def __init__(self, seq_length, input_dim, num_hidden, num_classes, batch_size, device='cpu'):
+    def __init__(self, seq_length, input_dim, num_hidden, num_classes, batch_size, device="cpu"):
         super(VanillaRNN, self).__init__()
         self.seq_length = seq_length
         self.num_hidden = num_hidden
