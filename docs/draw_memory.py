@@ -24,15 +24,15 @@ SEEDS = 5
 
 FEW_CELLS = ("lstm", "rnn")
 
-SWITCHED, SWITCH_SEEDS, SWITCH_STEPS = 20, 2, 2000
+SWITCHED, SWITCH_SEEDS, SWITCH_STEPS = 20, 3, 2000
 """Length, seeds and most steps, of `docs/switches.parquet`."""
 
 OTHERS = {
     "random-combinations": (4, 8, 16),
     "baum-sweet": (2, 4, 6),
-    "adding": (10,),
-    "copying": (5,),
-    "binary-palindromes": (5, 10),
+    "adding": (10, 20, 50),
+    "copying": (5, 10, 20),
+    "binary-palindromes": (5, 10, 15, 20),
 }
 OTHER_SEEDS, OTHER_STEPS = 3, 1500
 """Sizes by task, seeds and most steps, of `docs/tasks.parquet`."""
