@@ -323,7 +323,6 @@ sys.exit(code)
     ],
 )
 def test_memory_does_not_grow_with_the_text(novel: Path, long: int, words: tuple[str, ...], tmp_path: Path) -> None:
-
     def peak_mib(length: int) -> int:
         command = [sys.executable, "-c", MEASURE, "generate", str(novel), "--length", str(length), *words]
         with (tmp_path / "out").open("wb") as out:

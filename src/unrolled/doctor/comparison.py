@@ -343,19 +343,16 @@ def _shared(recovered: Recovered) -> list[Finding]:
 def _names(recovered: Recovered, reference: Reference) -> list[Finding]:
     """Tensors whose name promises one gate and that act in another."""
     packed = _packed(recovered)
-    promises = {
-        gate_in(t.block.tensor, reference.family) for t in recovered.structure.terms if t.block.tensor not in packed
-    }
+    named = [term for term in recovered.structure.terms if term.block.tensor not in packed]
+    promises = {gate_in(term.block.tensor, reference.family) for term in named}
     if len(promises - {None}) < 2:
         return []  # a word that all share tells no gates apart
     against: dict[tuple[str, str], list[str]] = {}
     shared = {label for f in _shared(recovered) for label in [f.sentence.partition(" is used")[0]]}
-    for term in recovered.structure.terms:
+    for term in named:
         promised = gate_in(term.block.tensor, reference.family)
         alone = term.block.label == term.block.tensor or term.block.kind != "vector"
         if promised is None or term.gate == "+" or term.source in _INITIAL or not alone or term.block.label in shared:
-            continue
-        if term.block.tensor in packed:
             continue
         if promised != term.gate:
             against.setdefault((promised, term.gate), []).append(term.block.label)

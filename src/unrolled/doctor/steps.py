@@ -13,7 +13,7 @@ import itertools
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,6 +56,11 @@ class _Record:
     findings: list[Finding] = field(default_factory=list)
     optimisers: list[torch.optim.Optimizer] = field(default_factory=list)
     moved: float = 0.0
+
+    @property
+    def order(self) -> str:
+        """What happened, told as evidence."""
+        return f"order of events: {' → '.join(event for event in self.events if event != 'stepped')}"
 
     def add(self, finding: Finding) -> None:
         if all(finding.fault != old.fault for old in self.findings):
@@ -158,19 +163,20 @@ def _watched(step: Callable[..., Any], model: nn.Module) -> Iterator[_Record]:
                 if tensors[0].requires_grad:
                     tensors[0].retain_grad()
 
-    def stepping(optimiser: torch.optim.Optimizer, arguments: Any, named: Any) -> None:
+    def moves() -> None:
         record.events.append("step")
         record.at_step.append(_grads(parameters))
         record.held = [p.grad for p in parameters if p.grad is not None]
+
+    def stepping(optimiser: torch.optim.Optimizer, arguments: Any, named: Any) -> None:
+        moves()
         record.optimisers.append(optimiser)
 
     def stepped(optimiser: torch.optim.Optimizer, arguments: Any, named: Any) -> None:
         began = max(n for n, event in enumerate(record.events) if event == "step")
         if "backward" in record.events[began:]:  # step(closure): the weights move when the closure has run
-            del record.events[began]
-            record.events.append("step")
-            record.at_step[-1] = _grads(parameters)
-            record.held = [p.grad for p in parameters if p.grad is not None]
+            del record.events[began], record.at_step[-1]
+            moves()
         record.events.append("stepped")
 
     def backward(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -368,7 +374,7 @@ def _evaluates(step: Callable[..., Any]) -> bool:
 
 def _order(record: _Record) -> list[Finding]:
     events = [event for event in record.events if event in ("backward", "step", "zero", "clip")]
-    told = (f"order of events: {' → '.join(event for event in record.events if event != 'stepped')}",)
+    told = (record.order,)
     if "backward" not in events:
         return [Finding("no-backward", "backward is never called: no gradient is computed", told)]
     if not any(record.after_backward):
@@ -387,7 +393,7 @@ def _order(record: _Record) -> list[Finding]:
 def _zeroing(first: _Record, second: _Record) -> list[Finding]:
     if not second.before_backward or "step" not in first.events:
         return []
-    held = {id(p) for optimiser in second.optimisers for group in optimiser.param_groups for p in group["params"]}
+    held = _held(second.optimisers)
     left = _size({key: grad for key, grad in second.before_backward[0].items() if key in held})
     if left == 0:
         return _twice(first)
@@ -397,23 +403,28 @@ def _zeroing(first: _Record, second: _Record) -> list[Finding]:
             "each step adds its gradients to those of the steps before",
             (
                 f"when the second step's backward begins, a gradient of norm {left:.3g} is still there",
-                f"order of events: {' → '.join(event for event in second.events if event != 'stepped')}",
+                second.order,
             ),
         )
     ]
+
+
+def _held(optimisers: Sequence[torch.optim.Optimizer]) -> set[int]:
+    """The ids of the parameters that are moved."""
+    return {id(p) for optimiser in optimisers for group in optimiser.param_groups for p in group["params"]}
 
 
 def _twice(record: _Record) -> list[Finding]:
     """One loss that goes backward again: its gradient is counted twice."""
     if len({id(loss) for loss in record.losses}) == len(record.losses) or _size(record.before_backward[-1]) == 0:
         return []
-    told = f"order of events: {' → '.join(event for event in record.events if event != 'stepped')}"
-    return [Finding("gradients-not-zeroed", "backward runs twice on one loss: its gradient counts twice", (told,))]
+    sentence = "backward runs twice on one loss: its gradient counts twice"
+    return [Finding("gradients-not-zeroed", sentence, (record.order,))]
 
 
 def _clipping(record: _Record) -> list[Finding]:
     events = record.events
-    told = f"order of events: {' → '.join(event for event in events if event != 'stepped')}"
+    told = record.order
     last_step = max((n for n, event in enumerate(events) if event == "step"), default=-1)
     first_backward = events.index("backward") if "backward" in events else len(events)
     clips = [n for n, event in enumerate(events) if event == "clip"]
@@ -487,7 +498,7 @@ def _optimiser(records: list[_Record]) -> list[Finding]:
             )
         )
     if first:
-        held = {id(p) for group in first[0].param_groups for p in group["params"]}
+        held = _held(first[:1])
         module = records[0].passes[0].module
         missed = [n for n, p in module.named_parameters() if id(p) not in held and id(p) in records[0].at_step[0]]
         if missed:
@@ -520,7 +531,7 @@ def _slope(record: _Record, trial: Trial, told: list[Finding]) -> list[Finding]:
         return []
     log_p = bool((logits <= 1e-6).all()) and _sums_to_one(logits.exp(), -1)
     p = _sums_to_one(logits, -1)
-    nll: Callable[[Tensor], Tensor] = lambda z: -z.gather(1, flat[:, None]).mean()  # noqa: E731
+    nll: Callable[..., Tensor] = lambda z, of=flat: -z.gather(1, of[:, None]).mean()  # noqa: E731
     log: Callable[[], Tensor] = lambda: logits if log_p else logits.log() if p else logits.log_softmax(-1)  # noqa: E731
     right: Callable[[], Tensor] = lambda: nll(log())  # noqa: E731
     if _parallel(right, y, slope) == 1:
@@ -554,7 +565,7 @@ def _slope(record: _Record, trial: Trial, told: list[Finding]) -> list[Finding]:
             return [Finding(fault, sentence, (evidence,))]
     other = slope.movedim(classes, -1).reshape(logits.shape).argmin(-1)
     given = any(tensor is trial.targets for tensor in flatten(trial.arguments))
-    if given and _parallel(lambda: -log().gather(1, other[:, None]).mean(), y, slope) == 1:
+    if given and _parallel(lambda: nll(log(), other), y, slope) == 1:
         own = bool((other == logits.argmax(-1)).all())
         what = "its own predictions" if own else "other classes than the targets given"
         same = f"{int((other == flat).sum())} of {flat.numel()} classes that the loss's slope pulls at are the targets"
