@@ -262,8 +262,16 @@ def dense_rows(problem: Problem, size: str, repeats: int) -> list[Row]:
     return found
 
 
+def torch_has(layer: type[torch.nn.Module], dtype: torch.dtype) -> bool:
+    """Whether torch computes the layer so on this processor: its LSTM in bfloat16 is oneDNN's and wants AVX-512."""
+    return layer is not torch.nn.LSTM or dtype != torch.bfloat16 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def half_rows(problem: Problem, size: str, repeats: int) -> list[Row]:
-    """Both under autocast: float32 weights, everything else in bfloat16."""
+    """Both under autocast: float32 weights, everything else in bfloat16; none where torch has no such LSTM."""
+    if not torch_has(torch.nn.LSTM, torch.bfloat16):
+        print(f"LSTM bf16 | {size} | left out: torch's LSTM has no bfloat16 on this processor", flush=True)
+        return []
     mine, theirs = problem.pair(nn.LSTM, torch.nn.LSTM)
     cotangent = problem.cotangent.bfloat16()
     runs = {"ours": halved(mine, problem.x, cotangent), "theirs": halved(theirs, problem.x, cotangent)}
@@ -372,7 +380,7 @@ def print_lstm(size: str, repeats: str, threads: str) -> None:
 
 
 class Error(NamedTuple):
-    """Against float64, of one layer at one size; torch's is None where torch.nn has no such layer."""
+    """Against float64, of one layer at one size; torch's is None where torch.nn has no such layer here."""
 
     name: str
     dtype: torch.dtype
@@ -416,7 +424,9 @@ def errors(problem: Problem, size: str) -> list[Error]:
         for dtype in ERRORS:
             want = everything(exact, problem, state, torch.float64)
             got = [
-                None if layer is None else worst(everything(layer, problem, state, dtype), want)
+                None
+                if layer is None or not torch_has(type(layer), dtype)
+                else worst(everything(layer, problem, state, dtype), want)
                 for layer in (mine, other)
             ]
             assert got[0] is not None
