@@ -1,4 +1,4 @@
-/* gemm_rows by matrix tiles: four tiles of sums (0-3), one of rows (4), one of weights (5). */
+/* The two inner products by matrix tiles: four tiles of sums (0-3), one of rows (4), two of weights in turns (5, 6). */
 #include "amx.h"
 
 #if defined(UNROLLED_AMX)
@@ -47,27 +47,42 @@ static void gather(uint32_t to[TILE][TILE], const float *const *a, ptrdiff_t row
     }
 }
 
-#define DOT(v)                                                                                  \
+/* The distance in bytes between TILE rows that stand equally far apart, or 0. */
+static size_t distance(const float *const *a, ptrdiff_t rows) {
+    ptrdiff_t first = (const char *)a[1] - (const char *)a[0];
+    if (rows < TILE || first < 0) return 0;
+    for (int r = 2; r < TILE; ++r) {
+        if ((const char *)a[r] - (const char *)a[r - 1] != first) return 0;
+    }
+    return (size_t)first;
+}
+
+#define DOT(v, t)                                                                               \
     if (vectors > v) {                                                                          \
-        tile_load(5, weights + v * LANES, (size_t)stride * sizeof(float));                      \
-        tile_dot(v, 4, 5);                                                                      \
+        tile_load(t, weights + v * LANES, (size_t)stride * sizeof(float));                      \
+        tile_dot(v, 4, t);                                                                      \
     }
 
-static void multiply(const float *const *a, ptrdiff_t rows, ptrdiff_t from, ptrdiff_t words, const float *b, ptrdiff_t b_stride,
-                     int vectors) {
-    uint32_t left[TILE][TILE] __attribute__((aligned(64)));
+/* `apart`: their distance, where they have one. */
+static void multiply(const float *const *a, ptrdiff_t rows, size_t apart, ptrdiff_t from, ptrdiff_t words, const float *b,
+                     ptrdiff_t b_stride, int vectors) {
+    struct tile left;
     float tail[TILE * PANEL] __attribute__((aligned(64)));
     const float *weights = b;
     ptrdiff_t stride = b_stride;
-    gather(left, a, rows, from, words);
     if (words < TILE) { /* what lies behind a panel's last words is not its own */
         memset(tail, 0, sizeof tail);
         for (ptrdiff_t k = 0; k < words; ++k) memcpy(tail + k * PANEL, b + k * b_stride, (size_t)(vectors * LANES) * sizeof(float));
         weights = tail;
         stride = PANEL;
     }
-    tile_load(4, left, sizeof left[0]);
-    DOT(0) DOT(1) DOT(2) DOT(3)
+    if (apart && words == TILE) {
+        tile_load(4, a[0] + from, apart);
+    } else {
+        gather(left.word, a, rows, from, words);
+        tile_load(4, left.word, sizeof left.word[0]);
+    }
+    DOT(0, 5) DOT(1, 6) DOT(2, 5) DOT(3, 6)
 }
 
 void amx_rows(float *tile, ptrdiff_t rows, int vectors, const float *const *start, ptrdiff_t start_offset,
@@ -81,10 +96,11 @@ void amx_rows(float *tile, ptrdiff_t rows, int vectors, const float *const *star
     tile_load(3, sums + 3 * LANES, row_bytes);
     for (; count > 0; --count, ++runs) {
         const float *b = runs->b;
+        size_t apart = rows > 1 ? distance(runs->a, rows) : 0;
         for (ptrdiff_t s = 0; s < runs->segments; ++s) {
             for (ptrdiff_t k = 0; k < runs->depth; k += TILE) {
                 ptrdiff_t words = least(TILE, runs->depth - k);
-                multiply(runs->a, rows, runs->offset + s * runs->a_step + k, words, b, b_stride, vectors);
+                multiply(runs->a, rows, apart, runs->offset + s * runs->a_step + k, words, b, b_stride, vectors);
                 b += words * b_stride;
             }
         }
@@ -94,5 +110,61 @@ void amx_rows(float *tile, ptrdiff_t rows, int vectors, const float *const *star
     tile_store(2, sums + 2 * LANES, row_bytes);
     tile_store(3, sums + 3 * LANES, row_bytes);
     for (ptrdiff_t r = 0; r < rows; ++r) memcpy(tile + r * PANEL, sums + r * PANEL, bytes);
+}
+
+void amx_pair_up(struct tile *tile, const element *const *rows, ptrdiff_t count, ptrdiff_t from, ptrdiff_t width) {
+    static const element zeros[LANES] = {0};
+    for (ptrdiff_t k = 0; k < TILE; ++k) {
+        ptrdiff_t r = k * PAIR;
+        vu low = (vu)load_elements_part(r < count ? rows[r] + from : zeros, r < count ? width : LANES);
+        vu high = (vu)load_elements_part(r + 1 < count ? rows[r + 1] + from : zeros, r + 1 < count ? width : LANES);
+        store((float *)tile->word[k], (vf)(low >> 16 | high));
+    }
+}
+
+/* By halves of halves: after the step of `width`, blocks of 2·width words are transposed. */
+void amx_transpose(struct tile *tile) {
+    __m512i a[TILE], b[TILE];
+    for (int i = 0; i < TILE; ++i) a[i] = _mm512_load_si512(tile->word[i]);
+    UNROLL for (int i = 0; i < TILE; i += 2) {
+        b[i] = _mm512_unpacklo_epi32(a[i], a[i + 1]);
+        b[i + 1] = _mm512_unpackhi_epi32(a[i], a[i + 1]);
+    }
+    UNROLL for (int i = 0; i < TILE; i += 4) {
+        a[i] = _mm512_unpacklo_epi64(b[i], b[i + 2]);
+        a[i + 1] = _mm512_unpackhi_epi64(b[i], b[i + 2]);
+        a[i + 2] = _mm512_unpacklo_epi64(b[i + 1], b[i + 3]);
+        a[i + 3] = _mm512_unpackhi_epi64(b[i + 1], b[i + 3]);
+    }
+    UNROLL for (int i = 0; i < TILE; i += 8) {
+        UNROLL for (int j = 0; j < 4; ++j) {
+            b[i + j] = _mm512_shuffle_i32x4(a[i + j], a[i + j + 4], 0x88);
+            b[i + j + 4] = _mm512_shuffle_i32x4(a[i + j], a[i + j + 4], 0xdd);
+        }
+    }
+    UNROLL for (int j = 0; j < 8; ++j) {
+        _mm512_store_si512(tile->word[j], _mm512_shuffle_i32x4(b[j], b[j + 8], 0x88));
+        _mm512_store_si512(tile->word[j + 8], _mm512_shuffle_i32x4(b[j], b[j + 8], 0xdd));
+    }
+}
+
+#define SUM(v, load_or_store) \
+    if (vectors > v) load_or_store(v, sums + v * TILE * sums_stride, (size_t)sums_stride * sizeof(float));
+#define OUTER(v, t)                                                                             \
+    if (vectors > v) {                                                                          \
+        tile_load(t, left[v * most + k].word, sizeof left->word[0]);                            \
+        tile_dot(v, t, 4);                                                                      \
+    }
+
+void amx_outer(float *sums, ptrdiff_t sums_stride, int vectors, ptrdiff_t columns, ptrdiff_t depth, const struct tile *left,
+               const struct tile *right, ptrdiff_t most) {
+    for (; columns > 0; --columns, sums += TILE, right += most) {
+        SUM(0, tile_load) SUM(1, tile_load) SUM(2, tile_load) SUM(3, tile_load)
+        for (ptrdiff_t k = 0; k < depth; ++k) {
+            tile_load(4, right[k].word, sizeof right->word[0]);
+            OUTER(0, 5) OUTER(1, 6) OUTER(2, 5) OUTER(3, 6)
+        }
+        SUM(0, tile_store) SUM(1, tile_store) SUM(2, tile_store) SUM(3, tile_store)
+    }
 }
 #endif

@@ -1,4 +1,4 @@
-/* Matrix tiles (AMX): sixteen rows of sixteen words, and their product; nothing where the library is built without.
+/* Matrix tiles (AMX): sixteen rows of sixteen words, and their products; nothing where the library is built without.
  *
  * A tile is 16 × 64 bytes. tile_dot(c, a, b): c[m, n] += Σ_k pair a[m, k] · pair b[k, n]. With UNROLLED_AMX_EMULATED plain C
  * does what the instructions do, so that the layout of the data can be tested where there are none.
@@ -14,6 +14,20 @@
 /* One tile of rows times a panel: gemm_rows for any number of rows up to TILE. */
 void amx_rows(float *tile, ptrdiff_t rows, int vectors, const float *const *start, ptrdiff_t start_offset,
               const struct gemm_run *runs, int count, ptrdiff_t b_stride);
+
+/* The words of one tile. */
+struct tile {
+    uint32_t word[TILE][TILE];
+} __attribute__((aligned(64)));
+
+/* tile[k, i] = the word of rows[2k][i] and rows[2k + 1][i]: `count` rows of `width` elements, zeros behind them. */
+void amx_pair_up(struct tile *tile, const element *const *rows, ptrdiff_t count, ptrdiff_t from, ptrdiff_t width);
+void amx_transpose(struct tile *tile);
+
+/* sums[v·TILE + m, c·TILE + n] += Σ_k Σ_pair left[v, k][m, ·] · right[c, k][·, n], over `depth` tiles k; left[v, k] and
+ * right[c, k] stand `most` tiles apart by v and by c. */
+void amx_outer(float *sums, ptrdiff_t sums_stride, int vectors, ptrdiff_t columns, ptrdiff_t depth, const struct tile *left,
+               const struct tile *right, ptrdiff_t most);
 #endif
 
 #if defined(UNROLLED_AMX) && !defined(UNROLLED_AMX_EMULATED)

@@ -41,7 +41,7 @@ static void lay_out(struct backward *b, struct arena *arena) {
     b->x_rows = TAKE(arena, const element *, total);
     b->tokens = TAKE(arena, int64_t, layer->tokens ? total : 0);
     b->grad_x_rows = TAKE(arena, element *, layer->grad_x ? total : 0);
-    b->pairs = TAKE(arena, float, PAIR > 1 ? weight_tasks(b) * pair_floats(shape) : 0);
+    b->pairs = TAKE(arena, float, pair_floats(b));
     b->weight_sums = TAKE(arena, float, panels * weight_sum_floats(shape, cell));
     b->scratch = TAKE(arena, struct backward_scratch, b->plan.slabs);
     for (ptrdiff_t w = 0; w < b->plan.slabs; ++w) {
@@ -225,7 +225,8 @@ static void run_step(const struct backward *b, ptrdiff_t w, ptrdiff_t step) {
     }
     ptrdiff_t per_block = cell->wide ? 1 : SLOTS;
     for (ptrdiff_t pass = 0; pass < (cell->activate_reset ? 2 : 1); ++pass) {
-        for (ptrdiff_t block = 0; block < shape->blocks; ++block) {
+        for (ptrdiff_t index = 0; index < shape->blocks; ++index) {
+            ptrdiff_t block = at_place(index, shape->blocks, step);
             if (pass == 0) {
                 start_from_carry(b, w, scratch->dh, rows, block, cell->carries_hidden);
                 add_outer(b, w, scratch->dh, step, block);
@@ -383,8 +384,11 @@ int backward(const struct layer *layer, const struct cell *cell) {
     pad_peephole(b.peephole, layer->peephole, &b.shape);
     memset(b.zeros, 0, (size_t)b.shape.padded * sizeof(element));
     b.grad_x_tasks = layer->grad_x ? ceil_div(b.plan.storage_rows, ROWS_TOGETHER) : 0;
-    struct phase phases[] = {{pack_task, b.shape.panels}, {slab_task, b.plan.slabs}, {product_task, b.grad_x_tasks + weight_tasks(&b)}};
-    pool_run(layer->threads, phases, 3, &b);
+    struct phase phases[] = {{pack_task, b.shape.panels},
+                             {slab_task, b.plan.slabs},
+                             {pair_task, pair_tasks(&b)},
+                             {product_task, b.grad_x_tasks + weight_tasks(&b)}};
+    pool_run(layer->threads, phases, 4, &b);
     add_up_peepholes(&b);
     block_give(arena.base);
     return 1;

@@ -6,7 +6,7 @@
 #include "plan.h"
 #include "shape.h"
 
-/* What the three phases of backward share. Storage rows are the plan's: (slab, step, row), no padding. */
+/* What the phases of backward share. Storage rows are the plan's: (slab, step, row), no padding. */
 struct backward {
     const struct layer *layer;
     const struct cell *cell;
@@ -24,7 +24,7 @@ struct backward {
     element **grad_x_rows;             /* [storage rows] */
     ptrdiff_t grad_x_tasks;
     struct backward_scratch *scratch; /* [slabs] */
-    float *pairs;                    /* [weight tasks, pair_floats] */
+    float *pairs;                    /* pair_floats(): rows that stand in words by pairs, see weights.c */
     float *weight_sums;              /* [panels, weight_sum_floats]: see weights.c */
 };
 
@@ -34,10 +34,13 @@ int backward(const struct layer *layer, const struct cell *cell);
 /* Blocks of H numbers in `shown_gates`. */
 ptrdiff_t shown_gates(const struct cell *cell);
 
-/* Phase two, after all slabs: the gradients of weights and biases, each panel's from all rows in one order. */
+/* After all slabs: the gradients of weights and biases, each panel's from all rows in one order. First, where it has any
+ * tasks, what the weights multiplied is laid into tiles. */
 ptrdiff_t weight_sum_floats(const struct shape *shape, const struct cell *cell);
 ptrdiff_t weight_tasks(const struct backward *b);
-ptrdiff_t pair_floats(const struct shape *shape);
+ptrdiff_t pair_floats(const struct backward *b);
+ptrdiff_t pair_tasks(const struct backward *b);
+void pair_task(void *backward, ptrdiff_t task);
 void weight_task(void *backward, ptrdiff_t task);
 
 #endif

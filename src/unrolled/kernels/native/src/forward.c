@@ -246,7 +246,8 @@ static void run_step(const struct forward *f, ptrdiff_t w, ptrdiff_t step, ptrdi
     }
     int at_once = f->together == 1 && cell->x_slots == cell->h_slots && cell->x_first == cell->h_first;
     point_at_starts(f, w, step);
-    for (ptrdiff_t p = 0; p < shape->panels; ++p) {
+    for (ptrdiff_t index = 0; index < shape->panels; ++index) {
+        ptrdiff_t p = at_place(index, shape->panels, step);
         panel.gates = gates_at(f, w, at_once ? 0 : p, step, from);
         panel.kept = kept_for_now(f, w, p, step);
         panel.unit = p * shape->panel_units;
@@ -267,7 +268,8 @@ static void run_step(const struct forward *f, ptrdiff_t w, ptrdiff_t step, ptrdi
     }
     if (!cell->activate_reset) return;
     for (ptrdiff_t b = 0; b < rows; ++b) scratch->state[b] = panel.factors + b * shape->padded;
-    for (ptrdiff_t p = 0; p < shape->panels; ++p) {
+    for (ptrdiff_t index = 0; index < shape->panels; ++index) {
+        ptrdiff_t p = at_place(index, shape->panels, step);
         panel.gates = gates_at(f, w, p, step, from);
         panel.kept = kept_for_now(f, w, p, step);
         panel.unit = p * shape->panel_units;

@@ -9,6 +9,16 @@
 /* A run of k's short enough for its weights to stay in the second cache while all rows pass over them. */
 #define DEPTH_TOGETHER 256
 
+/* Which of `count` panels or blocks comes at place `index` of a step. By tiles a step waits for its weights; steps go to and
+ * fro, so that each begins with those that the last one has left in the cache. By vectors they are fetched ahead as they lie. */
+static inline ptrdiff_t at_place(ptrdiff_t index, ptrdiff_t count, ptrdiff_t step) {
+#if defined(UNROLLED_AMX)
+    return step & 1 ? count - 1 - index : index;
+#else
+    return (void)count, (void)step, index;
+#endif
+}
+
 static inline ptrdiff_t run_depth(const struct gemm_run *run) { return run->segments * run->depth; }
 
 /* Up to DEPTH_TOGETHER k's of a run, or one segment: `at` counts k's, or segments where there are several. */
