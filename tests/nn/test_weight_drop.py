@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.nn.functional import dropout
 
 from unrolled import nn
 from unrolled.errors import InputError
+from unrolled.kernels.dropout import dropout
 from unrolled.nn import CELL_LAYERS
 from unrolled.nn.weight_drop import call_with_weight_drop, recurrent_weights
 

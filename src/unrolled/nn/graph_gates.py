@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import Parameter
-from torch.nn.functional import dropout
 
 from unrolled.errors import ShapeError
 from unrolled.kernels import autocast, graph_recurrent
+from unrolled.kernels.dropout import dropout
 from unrolled.kernels.filters import Filter
 from unrolled.kernels.reference import GraphCell, Weights
 from unrolled.nn.cell_layer import check_options

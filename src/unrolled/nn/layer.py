@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import dropout
 from torch.nn.utils.rnn import PackedSequence
 from torch.nn.utils.weight_norm import WeightNorm
 
 from unrolled.errors import InputError, ShapeError
+from unrolled.kernels.dropout import dropout
 from unrolled.kernels.recurrent import Dissection, Seen
 from unrolled.kernels.reference.unroll import Unrolled, active
 from unrolled.nn.door import Entered, enter, leave, leave_state

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import dropout
 
 from unrolled.errors import InputError
+from unrolled.kernels.dropout import dropout
 from unrolled.nn.coding import OneHot, build_coding
 from unrolled.nn.initialisers import initialise_linear
 from unrolled.nn.weight_drop import call_with_weight_drop, recurrent_weights

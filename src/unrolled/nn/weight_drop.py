@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.func import functional_call
-from torch.nn.functional import dropout
 
 from unrolled.errors import InputError
+from unrolled.kernels.dropout import dropout
 
 __all__ = ["call_with_weight_drop", "recurrent_weights"]
 
