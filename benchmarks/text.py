@@ -40,10 +40,17 @@ FOR_STEPS = 0.95
 """Share of the time that is planned for steps; the rest is for the two evaluations."""
 SIDES = ("unrolled", "torch")
 
+LARGE: dict[str, Any] = {
+    "hidden": 512,
+    "dropout": 0.5,
+    "output_dropout": 0.4,
+    "learning_rate": 3e-3,
+    "precision": "bf16",
+}
 SETTINGS: dict[float, tuple[float, dict[str, Any]]] = {
     3: (1.92, {"hidden": 256, "dropout": 0.1, "output_dropout": 0.1, "learning_rate": 4e-3}),
-    15: (1.74, {"hidden": 512, "dropout": 0.3, "output_dropout": 0.3, "learning_rate": 3e-3}),
-    60: (1.68, {"hidden": 512, "dropout": 0.5, "output_dropout": 0.4, "learning_rate": 3e-3}),
+    15: (1.74, {**LARGE, "recurrent_dropout": 0.2}),
+    60: (1.68, {**LARGE, "recurrent_dropout": 0.4, "weight_decay": 0.05}),
 }
 """By minutes: the bound in bits per character, and what is changed of `COMMON`."""
 
@@ -65,7 +72,7 @@ def spec_of(source: str, minutes: float, steps: int) -> RunSpec:
     """What both sides train; a budget between two settings takes the smaller one's."""
     setting = SETTINGS[max((least for least in SETTINGS if least <= minutes), default=min(SETTINGS))][1]
     every = {"evaluate_every": max(steps, 1), "checkpoint_every": max(steps // 20, 1)}
-    return default_spec("text", source=source, steps=steps, **COMMON, **setting, **every)
+    return default_spec("text", source=source, steps=steps, **{**COMMON, **setting, **every})
 
 
 class WeightDropLSTM(torch.nn.LSTM):
