@@ -450,7 +450,7 @@ def test_regularisation_reaches_the_network(task: str) -> None:
     tied = {"input": "embedding", "tied": True} if task == "text" else {}
     spec = default_spec(task, layers=2, hidden=5, **shares, **tied)
     model = build_model(spec.recurrent, Vocabulary("abc") if task == "text" else build_task(spec))  # type: ignore[arg-type]
-    assert model.layer.dropout == 0.1
+    assert model.layer.dropout == 0.1 and not model.layer.torch_masks
     assert (model.recurrent_dropout, model.output_dropout, model.tied) == (0.2, 0.3, task == "text")
     assert model.output.in_features == 5
     if task == "text":

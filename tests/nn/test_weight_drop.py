@@ -58,6 +58,21 @@ def test_a_users_cell_with_torchs_names_and_one_without() -> None:
         nn.CharacterModel(layer, symbols=5, output_dropout=1.0)
 
 
+@pytest.mark.parametrize("torch_masks", [True, False])
+def test_masks_between_layers_are_torchs_unless_others_are_asked_for(torch_masks: bool) -> None:
+    draw = torch.nn.functional.dropout if torch_masks else dropout
+    layer = nn.LSTM(5, 6, num_layers=2, dropout=0.5)
+    layer.torch_masks = torch_masks
+    first, second = nn.LSTM(5, 6), nn.LSTM(6, 6)
+    for index, one in enumerate((first, second)):
+        one.load_state_dict({f"{name[:-1]}0": w for name, w in layer.state_dict().items() if name.endswith(str(index))})
+    x = torch.randn(7, 3, 5)
+    torch.manual_seed(5)
+    expected, _ = second(draw(first(x)[0], 0.5))
+    torch.manual_seed(5)
+    torch.testing.assert_close(layer(x)[0], expected)
+
+
 def test_outputs_are_dropped_while_training_only() -> None:
     model = nn.CharacterModel(nn.LSTM(5, 6), symbols=5, output_dropout=0.999)
     tokens = torch.randint(5, (7, 3))

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 from torch.nn.utils.weight_norm import WeightNorm
 
@@ -28,6 +29,8 @@ class RecurrentLayer(torch.nn.Module, ABC):
         input_size, hidden_size: I and H; input_size is None where the cell does not say.
         num_layers, batch_first, dropout, bidirectional: as in torch.nn.
         reads_tokens: whether tokens [T,B] int64 may stand for the one-hot rows of an input.
+        torch_masks: whether dropout between layers draws what torch.nn draws for the same seed. With False it takes a
+            fifth of the time on a CPU; networks made from a spec have it so.
     """
 
     input_size: int | None
@@ -37,6 +40,7 @@ class RecurrentLayer(torch.nn.Module, ABC):
     dropout: float
     bidirectional: bool
     reads_tokens: bool = False
+    torch_masks: bool = True
 
     @property
     @abstractmethod
@@ -206,7 +210,8 @@ class RecurrentLayer(torch.nn.Module, ABC):
         """Join the directions, and drop out between layers while training."""
         x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
         if self.dropout > 0 and layer < self.num_layers - 1:
-            x = dropout(x, self.dropout, self.training)
+            draw = functional.dropout if self.torch_masks else dropout
+            x = draw(x, self.dropout, self.training)
         return x
 
     def _refresh(self) -> None:

@@ -112,10 +112,20 @@ def build_layer(spec: ModelSpec, input_size: int) -> torch.nn.Module:
     Raises:
         UserCodeError: the file or class is missing, fails, or is not the file the spec was made with.
     """
-    if is_user_cell(spec.cell):
-        return nn.load_user_layer(
-            spec.cell, input_size, spec.hidden, num_layers=spec.layers, sha256=spec.cell_sha256, dropout=spec.dropout
-        )
+    layer: nn.RecurrentLayer = (
+        _user_layer(spec, input_size) if is_user_cell(spec.cell) else _house_layer(spec, input_size)
+    )
+    layer.torch_masks = False
+    return layer
+
+
+def _user_layer(spec: ModelSpec, input_size: int) -> nn.Recurrent:
+    return nn.load_user_layer(
+        spec.cell, input_size, spec.hidden, num_layers=spec.layers, sha256=spec.cell_sha256, dropout=spec.dropout
+    )
+
+
+def _house_layer(spec: ModelSpec, input_size: int) -> nn.CellLayer:
     options: dict[str, Any] = {}
     if spec.cell == "rnn":
         options["nonlinearity"] = spec.nonlinearity
