@@ -1,4 +1,5 @@
-/* The two inner products by matrix tiles: four tiles of sums (0-3), one of rows (4), two of weights in turns (5, 6). */
+/* The two inner products by matrix tiles: four tiles of sums (0-3), one of what they share (4), two of
+ * the others in turns (5, 6). */
 #include "amx.h"
 
 #if defined(UNROLLED_AMX)
@@ -49,8 +50,8 @@ static void gather(uint32_t to[TILE][TILE], const float *const *a, ptrdiff_t row
 
 /* The distance in bytes between TILE rows that stand equally far apart, or 0. */
 static size_t distance(const float *const *a, ptrdiff_t rows) {
+    if (rows < TILE || a[1] < a[0]) return 0;
     ptrdiff_t first = (const char *)a[1] - (const char *)a[0];
-    if (rows < TILE || first < 0) return 0;
     for (int r = 2; r < TILE; ++r) {
         if ((const char *)a[r] - (const char *)a[r - 1] != first) return 0;
     }
@@ -96,7 +97,7 @@ void amx_rows(float *tile, ptrdiff_t rows, int vectors, const float *const *star
     tile_load(3, sums + 3 * LANES, row_bytes);
     for (; count > 0; --count, ++runs) {
         const float *b = runs->b;
-        size_t apart = rows > 1 ? distance(runs->a, rows) : 0;
+        size_t apart = distance(runs->a, rows);
         for (ptrdiff_t s = 0; s < runs->segments; ++s) {
             for (ptrdiff_t k = 0; k < runs->depth; k += TILE) {
                 ptrdiff_t words = least(TILE, runs->depth - k);
@@ -113,16 +114,14 @@ void amx_rows(float *tile, ptrdiff_t rows, int vectors, const float *const *star
 }
 
 void amx_pair_up(struct tile *tile, const element *const *rows, ptrdiff_t count, ptrdiff_t from, ptrdiff_t width) {
-    static const element zeros[LANES] = {0};
     for (ptrdiff_t k = 0; k < TILE; ++k) {
         ptrdiff_t r = k * PAIR;
-        vu low = (vu)load_elements_part(r < count ? rows[r] + from : zeros, r < count ? width : LANES);
-        vu high = (vu)load_elements_part(r + 1 < count ? rows[r + 1] + from : zeros, r + 1 < count ? width : LANES);
-        store((float *)tile->word[k], (vf)(low >> 16 | high));
+        const element *first = r < count ? rows[r] + from : NULL, *second = r + 1 < count ? rows[r + 1] + from : NULL;
+        store((float *)tile->word[k], pair_rows(first, second, width));
     }
 }
 
-/* By halves of halves: after the step of `width`, blocks of 2·width words are transposed. */
+/* First inside each quarter of four rows and four words, then the quarters change places. */
 void amx_transpose(struct tile *tile) {
     __m512i a[TILE], b[TILE];
     for (int i = 0; i < TILE; ++i) a[i] = _mm512_load_si512(tile->word[i]);

@@ -20,7 +20,7 @@ struct tile {
     uint32_t word[TILE][TILE];
 } __attribute__((aligned(64)));
 
-/* tile[k, i] = the word of rows[2k][i] and rows[2k + 1][i]: `count` rows of `width` elements, zeros behind them. */
+/* tile[k, i] = the word of rows[2k][from + i] and rows[2k + 1][from + i]: `count` rows, `width` elements of each, zeros behind. */
 void amx_pair_up(struct tile *tile, const element *const *rows, ptrdiff_t count, ptrdiff_t from, ptrdiff_t width);
 void amx_transpose(struct tile *tile);
 

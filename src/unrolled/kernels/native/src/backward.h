@@ -24,7 +24,7 @@ struct backward {
     element **grad_x_rows;             /* [storage rows] */
     ptrdiff_t grad_x_tasks;
     struct backward_scratch *scratch; /* [slabs] */
-    float *pairs;                    /* pair_floats(): rows that stand in words by pairs, see weights.c */
+    float *pairs;                    /* pair_floats() of them: what is multiplied for the weights, by pairs of rows */
     float *weight_sums;              /* [panels, weight_sum_floats]: see weights.c */
 };
 

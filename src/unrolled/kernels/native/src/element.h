@@ -81,4 +81,13 @@ INLINE void store_elements_part(element *p, vf x, ptrdiff_t n) {
     memcpy(p, lanes, (size_t)n * sizeof(element));
 }
 
+#if PAIR > 1
+/* The words of two rows: first[i] and second[i], n of them, zeros behind; no row: zeros. */
+INLINE vf pair_rows(const element *first, const element *second, ptrdiff_t n) {
+    vu low = first ? (vu)load_elements_part(first, n) >> 16 : (vu){0};
+    vu high = second ? (vu)load_elements_part(second, n) : (vu){0};
+    return (vf)(low | high);
+}
+#endif
+
 #endif

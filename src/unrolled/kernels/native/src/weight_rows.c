@@ -19,13 +19,11 @@ ptrdiff_t pair_floats(const struct backward *b) { return PAIR > 1 ? weight_tasks
 #if PAIR > 1
 /* to[row / 2, i] = the word of rows[row][i] and rows[row + 1][i], for `count` rows, a zero behind an odd last one. */
 static void pair_up(float *to, ptrdiff_t stride, const element *const *rows, ptrdiff_t count, ptrdiff_t from, ptrdiff_t end) {
-    static const element zeros[LANES] = {0};
     for (ptrdiff_t r = 0; r < count; r += PAIR, to += stride) {
         const element *first = rows[r], *second = r + 1 < count ? rows[r + 1] : NULL;
         for (ptrdiff_t i = from; i < end; i += LANES) {
             ptrdiff_t n = least(LANES, end - i);
-            vu low = (vu)load_elements_part(first + i, n) >> 16, high = (vu)load_elements_part(second ? second + i : zeros, n);
-            store_part(to + i, (vf)(low | high), n);
+            store_part(to + i, pair_rows(first + i, second ? second + i : NULL, n), n);
         }
     }
 }
@@ -85,12 +83,9 @@ void add_products(const struct backward *b, const struct operand *list, int coun
     }
 }
 
-void clear_sums(const struct operand *o, ptrdiff_t from, ptrdiff_t to) {
-    ptrdiff_t stride = o->slots * LANES;
-    memset(o->sums + from * stride, 0, (size_t)((to - from) * stride) * sizeof(float));
-}
+void clear_sums(const struct operand *o, ptrdiff_t from, ptrdiff_t to) { clear_columns(o, from, to); }
 
 void put_sums(float *weights, const struct operand *o, ptrdiff_t lane, ptrdiff_t from, ptrdiff_t to) {
-    for (ptrdiff_t column = from; column < to; ++column) weights[column] = o->sums[column * o->slots * LANES + lane];
+    put_columns(weights, o, lane, from, to);
 }
 #endif

@@ -87,7 +87,7 @@ void add_products(const struct backward *b, const struct operand *list, int coun
 
 void clear_sums(const struct operand *o, ptrdiff_t from, ptrdiff_t to) {
     if (o->tokens) {
-        memset(o->sums, 0, (size_t)((to - from) * o->slots * LANES) * sizeof(float));
+        clear_columns(o, from, to);
         return;
     }
     for (ptrdiff_t lane = 0; to > from && lane < o->slots * LANES; ++lane) {
@@ -96,11 +96,7 @@ void clear_sums(const struct operand *o, ptrdiff_t from, ptrdiff_t to) {
 }
 
 void put_sums(float *weights, const struct operand *o, ptrdiff_t lane, ptrdiff_t from, ptrdiff_t to) {
-    const float *sums = o->tokens ? o->sums + lane : o->sums + lane * room(o->columns);
-    if (o->tokens) {
-        for (ptrdiff_t column = from; column < to; ++column) weights[column] = sums[column * o->slots * LANES];
-    } else {
-        memcpy(weights + from, sums + from, (size_t)(to - from) * sizeof(float));
-    }
+    if (o->tokens) put_columns(weights, o, lane, from, to);
+    else memcpy(weights + from, o->sums + lane * room(o->columns) + from, (size_t)(to - from) * sizeof(float));
 }
 #endif

@@ -18,12 +18,12 @@ struct operand {
     int first, slots;
     const signed char *gate;
     ptrdiff_t columns;
-    int tokens;               /* it multiplied rows of the identity matrix, which need no product; else */
-    const element *const *rows; /* [storage rows], or, `padded` apart, for the factors r ⊙ h' */
-    const element *contiguous;
-    int starts_at_zero;       /* the first step's rows are zeros, which need no product */
-    float *sums;              /* room(columns)·slots·LANES of them */
-    float *weights, *bias;    /* the gradients, NULL where not wanted */
+    int tokens;                 /* it multiplied rows of the identity matrix, which need no product; else */
+    const element *const *rows; /* [storage rows], or */
+    const element *contiguous;  /* rows `padded` apart, for the factors r ⊙ h' */
+    int starts_at_zero;         /* the first step's rows are zeros, which need no product */
+    float *sums;                /* room(columns)·slots·LANES of them */
+    float *weights, *bias;      /* the gradients, NULL where not wanted */
 };
 
 int operands_of(const struct backward *b, ptrdiff_t panel, struct operand list[3]);
@@ -31,7 +31,7 @@ int operands_of(const struct backward *b, ptrdiff_t panel, struct operand list[3
 /* Into how many tasks the columns of a panel are dealt. */
 ptrdiff_t parts_of(const struct backward *b);
 
-/* Of one of the two. Columns that sums have room for; */
+/* These are one way's or the other's. Columns that sums have room for; */
 ptrdiff_t room(ptrdiff_t columns);
 /* sums = 0 for the columns `from` to `to` - 1; */
 void clear_sums(const struct operand *o, ptrdiff_t from, ptrdiff_t to);
@@ -40,6 +40,15 @@ void add_products(const struct backward *b, const struct operand *list, int coun
                   const ptrdiff_t *to, vf *bias);
 /* weights[from..to - 1] = the sums of one lane, counted from the operand's first slot on. */
 void put_sums(float *weights, const struct operand *o, ptrdiff_t lane, ptrdiff_t from, ptrdiff_t to);
+
+/* The same two of sums that lie column by column, [columns, slots·LANES]. */
+static inline void clear_columns(const struct operand *o, ptrdiff_t from, ptrdiff_t to) {
+    ptrdiff_t stride = o->slots * LANES;
+    memset(o->sums + from * stride, 0, (size_t)((to - from) * stride) * sizeof(float));
+}
+static inline void put_columns(float *weights, const struct operand *o, ptrdiff_t lane, ptrdiff_t from, ptrdiff_t to) {
+    for (ptrdiff_t column = from; column < to; ++column) weights[column] = o->sums[column * o->slots * LANES + lane];
+}
 
 static inline const element *dgates_at(const struct backward *b, ptrdiff_t panel, ptrdiff_t row) {
     return b->dgates + (panel * b->plan.storage_rows + row) * PANEL;
