@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
 
 from unrolled.kernels.reference.cell import Cell, State, Weights
 from unrolled.kernels.reference.graph_cell import GraphCell
 
-__all__ = ["cast", "dtype_of", "is_on"]
+__all__ = ["cast", "dtype_of", "is_on", "linear"]
 
 
 def is_on(device: torch.device) -> bool:
@@ -40,3 +42,19 @@ def cast(
         None if state is None else cell.state(*(s.to(dtype) for s in state)),
         Weights(W_ih.to(dtype), W_hh.to(dtype), *optional),
     )
+
+
+def linear(layer: torch.nn.Linear, x: Tensor) -> Tensor:
+    """layer(x) in autocast's dtype; in float32 first where torch's products of that dtype take eighty times as long."""
+    if torch.compiler.is_compiling() or x.device.type != "cpu" or not is_on(x.device) or _multiplies_half():
+        y: Tensor = layer(x)
+        return y
+    with torch.autocast("cpu", enabled=False):
+        y = layer(x.to(layer.weight.dtype))
+    return y.to(dtype_of(y))
+
+
+@functools.cache
+def _multiplies_half() -> bool:
+    """Whether torch multiplies bfloat16 fast on this processor: on x86 its oneDNN wants AVX-512."""
+    return torch.backends.cpu.get_cpu_capability() not in ("DEFAULT", "AVX2")

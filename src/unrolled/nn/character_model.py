@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from unrolled.errors import InputError, ShapeError
+from unrolled.kernels import autocast
 from unrolled.nn.model import Model
 
 __all__ = ["CharacterModel"]
@@ -65,7 +66,7 @@ class CharacterModel(Model):
         if tokens.dim() != 2:
             raise ShapeError(f"tokens must be [T, B], but have shape {list(tokens.shape)}")
         output, state = self._run(tokens, state, lengths)
-        return self.output(output), state
+        return autocast.linear(self.output, output), state
 
     def step(self, token: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Predict after one more token [B]: logits [B,V] and the new state.
@@ -77,6 +78,6 @@ class CharacterModel(Model):
             raise ShapeError(f"a step's token must be [B], but has shape {list(token.shape)}")
         if hasattr(self.layer, "step"):
             output, state = self.layer.step(self.coding(token), state)  # type: ignore[operator]
-            return self.output(output), state
+            return autocast.linear(self.output, output), state
         logits, state = self(token.unsqueeze(0), state)
         return logits[0], state

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from unrolled.errors import InputError, ShapeError
+from unrolled.kernels import autocast
 from unrolled.nn.model import Model
 
 __all__ = ["SequenceClassifier"]
@@ -104,8 +105,7 @@ class SequenceClassifier(Model):
             last = forward[end, torch.arange(output.shape[1], device=output.device)]
         if self.bidirectional:
             last = torch.cat([last, output[0, :, H:]], -1)
-        logits: Tensor = self.output(last)
-        return logits
+        return autocast.linear(self.output, last)
 
     def _read_several(self, output: Tensor, lengths: Any) -> Tensor:
         T, B = output.shape[:2]
@@ -115,5 +115,4 @@ class SequenceClassifier(Model):
             raise ShapeError(f"{A} answers are read at the last {A} steps, but a sequence has {int(ends.min())}")
         steps = ends.to(output.device, torch.int64) - A + torch.arange(A, device=output.device).unsqueeze(1)
         last = output[-A:] if lengths is None else output[steps, torch.arange(B, device=output.device)]
-        logits: Tensor = self.output(last)
-        return logits
+        return autocast.linear(self.output, last)

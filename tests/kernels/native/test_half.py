@@ -117,7 +117,7 @@ def test_autocast_and_modules_of_bfloat16(half: Library, monkeypatch: pytest.Mon
     assert torch.equal(own(x.bfloat16(), lengths=lengths)[0], got)
 
 
-def test_a_variant_of_float32_leaves_bfloat16_to_torch() -> None:
+def test_a_variant_of_float32_is_none_for_bfloat16() -> None:
     try:
         load()
     except NativeUnavailable as reason:

@@ -1,8 +1,8 @@
 """The compiled kernels: plain C with vector extensions, loaded by ctypes, on tensors' own memory.
 
 `implementation` is the door that `kernels.recurrent` knocks at. What lies behind it: `library` (one call, numbers in
-and numbers out), `half` (the same for bfloat16), `loader` (which variant), `memory` (blocks that go round), `build`
-(the compiler), src/ (the kernels).
+and numbers out), `half` (the same for bfloat16), `widened` (what there is in its place), `loader` (which variant),
+`memory` (blocks that go round), `build` (the compiler), src/ (the kernels).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from unrolled.kernels.native import half
 from unrolled.kernels.native.library import KINDS, OBSERVED, Call, Library
 from unrolled.kernels.native.loader import VARIANTS, NativeUnavailable, halves, load, load_half, variants
 from unrolled.kernels.native.stack import Stack, Stepped, take_step
+from unrolled.kernels.native.widened import widened
 from unrolled.kernels.reference.cell import Cell
 
 __all__ = ["VARIANTS", "NativeUnavailable", "Stepped", "describe", "faster", "implementation", "load", "loaded", "step"]
@@ -32,12 +33,15 @@ def implementation(cell: Cell, inputs: Inputs, asked: str) -> Implementation | N
     if cell.name not in KINDS or not _readable(inputs) or not (asked or faster(inputs)):
         return None
     found = loaded(asked)
-    if found is None or inputs.weights.W_hh.dtype != torch.bfloat16:
-        return None if found is None else _implementation(cell.name, found)
+    if found is None:
+        return None
+    wide = _implementation(cell.name, found)
+    if inputs.weights.W_hh.dtype != torch.bfloat16:
+        return wide
     try:
         return half.implementation(cell.name, load_half(asked))
     except NativeUnavailable:  # a variant of float32 was asked for, or the processor has none for bfloat16
-        return None
+        return widened(wide, torch.bfloat16)
 
 
 def step(
@@ -101,7 +105,7 @@ def describe(asked: str = "") -> str:
     try:
         in_half = f", {load_half(asked).file.name} in bfloat16"
     except NativeUnavailable:
-        in_half = ""
+        in_half = " and, widened, in bfloat16"
     return f"{library.file.name} in float32{in_half}; of {', '.join((*variants(), *halves()))}"
 
 
