@@ -6,8 +6,9 @@
 #include "gemm.h"
 #include "shape.h"
 
-/* A run of k's short enough for its weights to stay in the second cache while all rows pass over them. */
-#define DEPTH_TOGETHER 256
+/* A run of k's short enough for its weights to stay near while all rows pass over them: 16 KB in the first cache, or, where a
+ * vector is a whole line of it, 64 KB in the second. */
+#define DEPTH_TOGETHER (LANES == 16 ? 256 : 4096 / PANEL)
 
 /* Which of `count` panels or blocks comes at place `index` of a step. By tiles a step waits for its weights; steps go to and
  * fro, so that each begins with those that the last one has left in the cache. By vectors they are fetched ahead as they lie. */
@@ -54,15 +55,16 @@ static inline void product_together(float *tiles, ptrdiff_t rows, const float *c
     ptrdiff_t depth = 0;
     for (int i = 0; i < count; ++i) depth += run_depth(&runs[i]);
     const float *ahead = count ? runs[count - 1].b + run_depth(&runs[count - 1]) * stride : tiles;
-    for (ptrdiff_t r = 0; r < rows; r += TILE_ROWS) {
-        ptrdiff_t height = least(TILE_ROWS, rows - r);
+    const ptrdiff_t count_of_tiles = ceil_div(rows, TILE_ROWS);
+    for (ptrdiff_t r = 0, tile = 0, height; r < rows; r += height, ++tile) {
+        height = ceil_div(rows - r, count_of_tiles - tile); /* a last tile of one row would wait for its own sums */
         struct gemm_run here[2];
         for (int i = 0; i < count; ++i) {
             here[i] = runs[i];
             here[i].a += r;
         }
         gemm_rows[height - 1][vectors - 1](tiles + r * PANEL, PANEL, start ? start + r : NULL, start_offset, here, count, stride,
-                                           ahead + (r / TILE_ROWS) % SLOTS * depth * line);
+                                           ahead + tile % SLOTS * depth * line);
     }
 #endif
 }
