@@ -144,7 +144,8 @@ def test_the_commands_in_the_docs_exist(page: Path) -> None:
     from unrolled.cli.app import app
 
     text = page.read_text(encoding="utf-8")
-    lines = [line for block in _blocks(page, "(?:sh|console)") for line in block.splitlines()]
+    blocks = [block.replace("\\\n", " ") for block in _blocks(page, "(?:sh|console)")]
+    lines = [line for block in blocks for line in block.splitlines()]
     commands = [line.removeprefix("$ ") for line in lines] + re.findall(r"`(unrolled [^`…\[]+)`", text)
     for command in commands:
         words = shlex.split(command, comments=True)

@@ -106,6 +106,21 @@ WRONG = [
         InputError,
         "a PackedSequence has its lengths",
     ),
+    (
+        lambda: pack_padded_sequence(torch.zeros(T, B, 2, I), [5, 4, 1]),
+        None,
+        None,
+        ShapeError,
+        r"data must be \[steps of all rows, I\], but has shape \[10, 2, 4\]",
+    ),
+    (lambda: torch.zeros(T, B, I, device="meta"), None, None, InputError, "is on meta, but the weights are on cpu"),
+    (
+        lambda: torch.zeros(T, B, I),
+        (torch.zeros(1, B, H, device="meta"),) * 2,
+        None,
+        InputError,
+        r"is on cpu, but the initial hidden is on meta; use .to\('cpu'\)",
+    ),
 ]
 
 
@@ -122,3 +137,51 @@ def test_what_does_not_fit_is_said(make, state, lengths, error, message):
 def test_a_step_takes_one_step(x):
     with pytest.raises(ShapeError, match=r"a step's input must be \[B, I\] or \[I\]"):
         nn.LSTM(I, H).step(x)
+
+
+def test_a_step_of_integers_is_none():
+    with pytest.raises(ShapeError, match=r"a step's input must be torch.float32, not torch.int64"):
+        nn.GRU(I, H).step(torch.zeros(I, dtype=torch.int64))
+
+
+def test_lengths_that_change_before_backward_change_nothing():
+    layer, x = nn.LSTM(I, H), torch.randn(T, B, I, requires_grad=True)
+    given = np.array([3, 0, 5])
+    (expected,) = torch.autograd.grad(layer(x, lengths=given)[0].sum(), x)
+    output, _ = layer(x, lengths=given)
+    given[:] = 10**6
+    (got,) = torch.autograd.grad(output.sum(), x)
+    assert torch.equal(got, expected)
+
+
+WEIGHTS = ["weight_ih_l1", "weight_hh_l1", "bias_ih_l0", "bias_hh_l0"]
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_a_weight_of_another_shape_is_named(make_layer, name):
+    layer = make_layer(I, H, 2)
+    if name not in dict(layer.named_parameters()):
+        pytest.skip(f"it has no {name}")
+    weight = getattr(layer, name)
+    weight.data = torch.zeros(*weight.shape[:-1], weight.shape[-1] - 1, dtype=torch.float64)
+    x = torch.zeros(T, B, I, dtype=torch.float64)
+    for call in (layer, layer.observe, lambda x: layer.step(x[0])):
+        with pytest.raises(ShapeError, match=rf"{name} must have shape \[.*\], but has "):
+            call(x)
+        with torch.no_grad(), pytest.raises(ShapeError, match=f"{name} must have shape"):
+            call(x)
+
+
+def test_a_weight_of_another_shape_is_named_in_a_step_of_the_kernels():
+    layer = nn.LSTM(I, H)
+    layer.bias_hh_l0.data = torch.zeros(3)
+    with torch.no_grad(), pytest.raises(ShapeError, match=r"bias_hh_l0 must have shape \[24\], but has \[3\]"):
+        layer.step(torch.zeros(I))
+
+
+def test_smaller_weights_that_fit_each_other_do_not_fit_the_layer():
+    layer, smaller = nn.GRU(I, H), nn.GRU(I, H - 2)
+    for mine, other in zip(layer.parameters(), smaller.parameters(), strict=True):
+        mine.data = other.data
+    with pytest.raises(ShapeError, match=r"weight_ih_l0 must have shape \[18, 4\], but has \[12, 4\]"):
+        layer(torch.zeros(T, B, I))

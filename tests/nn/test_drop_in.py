@@ -10,6 +10,7 @@ import pickle
 import warnings
 import weakref
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.utils import parametrizations
@@ -231,3 +232,148 @@ def test_training_keeps_nothing_alive(make_layer):
         assert gc.collect() < 50
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_torchs_default_dtype_changes_nothing(dtype):
+    H = 24
+    for ours in (nn.RNN, nn.GRU, nn.LSTM, nn.PeepholeLSTM, nn.FullPeepholeLSTM):
+        layer, x = ours(4, H, 2), torch.randn(5, 33, 4)
+        _, start = layer(x)
+        start = [f.detach() for f in (start if isinstance(start, tuple) else (start,))]
+
+        def gradients(layer=layer, x=x, start=start):
+            leaves = [x.clone().requires_grad_(), *(f.clone().requires_grad_() for f in start)]
+            output, _ = layer(leaves[0], leaves[1] if len(start) == 1 else tuple(leaves[1:]))
+            return [output, *torch.autograd.grad(output.sum(), [*leaves, *layer.parameters()])]
+
+        expected = gradients()
+        torch.set_default_dtype(dtype)
+        try:
+            got = gradients()
+        finally:
+            torch.set_default_dtype(torch.float32)
+        assert all(map(torch.equal, got, expected))
+
+
+@pytest.mark.parametrize("ours", [nn.RNN, nn.GRU, nn.LSTM])
+def test_torchs_default_device_changes_nothing(ours):
+    layer, x = ours(3, 64), torch.randn(5, 8, 3)
+    expected = layer(x)[0]
+    with torch.device("meta"):
+        got = layer(x)[0]
+        stepped, _ = layer.step(x[0])
+        got.sum().backward()
+    assert torch.equal(got, expected) and torch.allclose(stepped, expected[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+def test_lazily_negative_numbers_are_negative(ours, theirs, assert_same):
+    layer, other = ours(1, 4), theirs(1, 4)
+    layer.load_state_dict(other.state_dict())
+    x = torch.fft.rfft(torch.randn(9, 2), dim=0).conj().imag.unsqueeze(-1)
+    cotangent = torch.fft.fft(torch.randn(5, 2, 4), dim=0).conj().imag
+    assert x.is_neg() and cotangent.is_neg()
+    expected, got = other(x)[0], layer(x)[0]
+    assert_same([got, layer.observe(x).output], [expected] * 2, 1e-6)
+    with torch.no_grad():
+        assert_same([layer.step(x[0])[0]], [expected[0]], 1e-6)
+    assert_same(
+        list(torch.autograd.grad(got, list(layer.parameters()), cotangent)),
+        list(torch.autograd.grad(expected, list(other.parameters()), cotangent)),
+        1e-5,
+    )
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore:.*jit.*:DeprecationWarning")
+@pytest.mark.parametrize("trained", [False, True])
+def test_traced_it_runs_at_other_lengths(make_layer, trained, tmp_path, assert_same):
+    layer = make_layer(3, 4, 2, bidirectional=True, dtype=torch.float32).requires_grad_(trained)
+    traced = torch.jit.trace(layer, (torch.randn(5, 2, 3),))
+    torch.jit.save(traced, tmp_path / "traced.pt")
+    again = torch.jit.load(tmp_path / "traced.pt")
+    x = torch.randn(8, 3, 3, requires_grad=trained)
+    expected = layer(x)[0]
+    for module in (traced, again):
+        assert_same([module(x)[0]], [expected], 1e-6)
+        if trained:
+            assert_same(
+                list(torch.autograd.grad(module(x)[0].sum(), x)), list(torch.autograd.grad(layer(x)[0].sum(), x)), 1e-5
+            )
+
+
+def test_for_torch_fx_a_layer_is_one_node(assert_same):
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.head = nn.LSTM(3, 4), torch.nn.Linear(4, 2)
+
+        def forward(self, x, start):
+            output, (h, c) = self.inner(x, (start, start))
+            return self.head(output) + self.head(h - c)
+
+    net, x, start = Net(), torch.randn(5, 2, 3), torch.randn(1, 2, 4)
+    graph = torch.fx.symbolic_trace(net)
+    assert [node.target for node in graph.graph.nodes if node.op == "call_module"] == ["inner", "head", "head"]
+    assert torch.equal(graph(x, start), net(x, start))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_many_gradients_at_once(make_layer, dtype, assert_same):
+    layer, x = make_layer(3, 4, 2, dtype=dtype), torch.randn(5, 2, 3, dtype=dtype)
+
+    def jacobian(vectorize):
+        return torch.autograd.functional.jacobian(lambda x: layer(x, lengths=[5, 3])[0], x, vectorize=vectorize)
+
+    assert_same([jacobian(True)], [jacobian(False)], 1e-5)
+
+
+@pytest.mark.parametrize("ours", [nn.RNN, nn.GRU, nn.LSTM])
+def test_a_state_is_detached_in_place(ours):
+    _, state = ours(3, 4)(torch.randn(5, 2, 3))
+    for field in state if isinstance(state, tuple) else (state,):
+        assert not field.detach_().requires_grad
+
+
+def test_results_are_saved_and_loaded(tmp_path):
+    result = nn.LSTM(3, 4)(torch.randn(5, 2, 3))
+    torch.save(result, tmp_path / "result.pt")
+    output, (h, c) = torch.load(tmp_path / "result.pt", weights_only=True)
+    assert torch.equal(output, result[0]) and torch.equal(h, result[1].hidden) and torch.equal(c, result[1].memory)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+def test_packed_rows_have_torchs_masks_too(ours, theirs, bidirectional, assert_same):
+    options = {"num_layers": 3, "dropout": 0.5, "bidirectional": bidirectional}
+    layer, other = ours(3, 4, **options), theirs(3, 4, **options)
+    layer.load_state_dict(other.state_dict())
+    packed = torch.nn.utils.rnn.pack_padded_sequence(torch.randn(5, 3, 3), [5, 2, 4], enforce_sorted=False)
+    results = []
+    for module in (layer, other):
+        torch.manual_seed(1)
+        results.append(module(packed)[0].data)
+    assert_same(results[:1], results[1:], 1e-6)
+
+
+@pytest.mark.parametrize("kind", ["prune", "spectral_norm"])
+def test_a_look_sees_the_weights_of_the_next_call(make_layer, kind, assert_same):
+    layer, x = make_layer(3, 4), torch.randn(5, 2, 3, dtype=torch.float64)
+    if kind == "prune":
+        torch.nn.utils.prune.l1_unstructured(layer, "weight_hh_l0", 0.5)
+    else:
+        torch.nn.utils.spectral_norm(layer, "weight_hh_l0")
+    layer(x)
+    layer.eval()  # spectral_norm takes a step at every call while training
+    with torch.no_grad():
+        layer.weight_hh_l0_orig.mul_(-3)
+    seen, (stepped, _) = layer.observe(x).output, layer.step(x[0])
+    expected = layer(x)[0]
+    assert_same([seen, stepped], [expected, expected[0]], 1e-12)
+    for _ in range(2):  # the weights are made anew for each, else the second would go back through what the first freed
+        layer.step(x[0])[0].sum().backward()
+
+
+def test_numbers_of_numpy_are_numbers():
+    layer = nn.LSTM(np.int64(3), np.int32(4), num_layers=np.int64(2), dropout=np.float32(0.5))
+    assert repr(layer) == "LSTM(3, 4, num_layers=2, dropout=0.5)"

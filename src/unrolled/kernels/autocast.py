@@ -7,6 +7,7 @@ import functools
 import torch
 from torch import Tensor
 
+from unrolled.kernels import modes
 from unrolled.kernels.reference.cell import Cell, State, Weights
 from unrolled.kernels.reference.graph_cell import GraphCell
 
@@ -46,7 +47,7 @@ def cast(
 
 def linear(layer: torch.nn.Linear, x: Tensor) -> Tensor:
     """layer(x) in autocast's dtype; in float32 first where torch's products of that dtype take eighty times as long."""
-    if torch.compiler.is_compiling() or x.device.type != "cpu" or not is_on(x.device) or _multiplies_half():
+    if modes.is_recorded() or x.device.type != "cpu" or not is_on(x.device) or _multiplies_half():
         y: Tensor = layer(x)
         return y
     with torch.autocast("cpu", enabled=False):

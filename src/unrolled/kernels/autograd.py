@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from unrolled.kernels import autocast, reference
+from unrolled.kernels import autocast, modes, reference
 from unrolled.kernels.implementation import Implementation, Inputs
 from unrolled.kernels.reference import Cell, State, Weights
 from unrolled.kernels.reference.unroll import blank_padding
@@ -89,7 +89,10 @@ class _Unroll(torch.autograd.Function):
         inputs = _inputs(ctx.cell, tensors, lengths, ctx.reverse)
         number = 1 + len(inputs.state) + len(inputs.weights)
         grad_state, grad_values = grads[: len(inputs.state)], grads[len(inputs.state) :]
-        if torch.is_grad_enabled() or any(g is not None for g in grad_values):  # create_graph=True, or into a gate
+        by_equation = torch.is_grad_enabled() or any(
+            g is not None for g in grad_values
+        )  # create_graph=True; into a gate
+        if by_equation or modes.are_many((grad_output, *grads)):
             names = ctx.implementation.observed[: len(grad_values)]
             gradients = through_reference(ctx.cell, inputs, (grad_output, *grads), names)
         else:

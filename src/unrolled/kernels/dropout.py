@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unrolled.kernels import transforms
+from unrolled.kernels import modes
 
 __all__ = ["dropout"]
 
@@ -38,10 +38,10 @@ def dropout(x: Tensor, p: float, training: bool = True) -> Tensor:
         ValueError: p is no share.
     """
     least = round(p * _SIZE) if 0 <= p <= 1 else _SIZE
-    plain = x.device.type != "cpu" or torch.compiler.is_compiling() or transforms.are_active()
+    plain = x.device.type != "cpu" or modes.is_recorded() or modes.is_transformed()
     if plain or not training or least >= _SIZE:
         return functional.dropout(x, p, training)
-    words = torch.empty(-(-x.numel() * _BITS // 64), dtype=torch.int64).random_(_LEAST, None)
+    words = torch.empty(-(-x.numel() * _BITS // 64), dtype=torch.int64, device="cpu").random_(_LEAST, None)
     drawn = words.view(torch.int16)[: x.numel()].view(x.shape)
     mask: Tensor = (drawn >= least - _SIZE // 2).to(x.dtype).mul_(_SIZE / (_SIZE - least))
     return x * mask

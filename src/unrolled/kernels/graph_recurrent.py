@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from unrolled.kernels import autocast, graph_gates, transforms
+from unrolled.kernels import autocast, graph_gates, modes
 from unrolled.kernels.autograd import where_reached
 from unrolled.kernels.filters import Filter, side_by_side
 from unrolled.kernels.recurrent import asked_path
@@ -93,7 +93,7 @@ def filtered(x: Tensor, filters: Sequence[Filter]) -> Tensor:
 
 def _takes(filters: Sequence[Filter]) -> bool:
     """Whether the steps run in place; else the equation must."""
-    if asked_path() == "reference" or torch.compiler.is_compiling() or transforms.are_active():
+    if asked_path() == "reference" or modes.is_recorded() or modes.is_transformed():
         return False
     return all(each.constant for each in filters)
 

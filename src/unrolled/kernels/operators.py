@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils._pytree import _register_namedtuple
 
 from unrolled.errors import ShapeError
-from unrolled.kernels import autograd, reference
+from unrolled.kernels import autograd, modes, reference
 from unrolled.kernels.implementation import Gradients, Implementation, Inputs
 from unrolled.kernels.reference import Cell, Hidden, HiddenMemory, State, Weights
 
@@ -58,12 +58,12 @@ def unroll(
 ) -> tuple[Tensor, State]:
     """One layer in one direction as one operator; arguments as `kernels.recurrent.unroll` has them.
 
-    An exported graph keeps nothing for a backward pass: if one comes, it runs the layer again.
+    An exported or traced graph keeps nothing for a backward pass: if one comes, it runs the layer again.
     """
     h0, c0 = (None, None) if state is None else (state[0], state[1] if len(state) > 1 else None)
     given = (x, h0, c0, *weights)
     wanted = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in given)
-    keep = wanted and not torch.compiler.is_exporting()
+    keep = wanted and not (torch.compiler.is_exporting() or modes.is_traced())
     output, hidden, memory, _ = torch.ops.unrolled.recurrent(cell.name, *given, lengths, reverse, keep)
     return output, cell.state(*(hidden, memory)[: len(cell.state_names)])
 
@@ -286,6 +286,7 @@ def _stack(members: tuple[Tensor, ...]) -> Tensor:
 
 for _state in (Hidden, HiddenMemory):  # so that torch.export.save knows the layers' results by name
     _register_namedtuple(_state, serialized_type_name=f"unrolled.{_state.__name__}")
+torch.serialization.add_safe_globals([Hidden, HiddenMemory])  # a saved result loads without pickle's dangers
 
 _forward_operator = torch.library.custom_op("unrolled::recurrent", compute, mutates_args=(), schema=_SCHEMA)
 _backward_operator = torch.library.custom_op(

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from unrolled.errors import UnknownName
-from unrolled.kernels import autocast, autograd, eager, native, operators, reference, transforms, vendor
+from unrolled.kernels import autocast, autograd, eager, modes, native, operators, reference, transforms, vendor
 from unrolled.kernels.implementation import Implementation, Inputs, Steps
 from unrolled.kernels.reference import Cell, State, Weights
 
@@ -82,9 +82,9 @@ def unroll(
         x, state, weights = autocast.cast(cell, x, state, weights)
         with torch.autocast(x.device.type, enabled=False):
             return unroll(cell, x, state, weights, lengths=lengths, reverse=reverse)
-    if torch.compiler.is_compiling():
+    if modes.is_recorded():
         return operators.unroll(cell, x, state, weights, lengths, reverse)
-    if transforms.are_active():
+    if modes.is_transformed():
         return transforms.unroll(cell, x, state, weights, lengths, reverse)
     inputs = _inputs(cell, x, state, weights, lengths, reverse)
     implementation = pick(cell, inputs)
@@ -111,7 +111,7 @@ def observe(
 
     The values are zero past a row's end, and differentiable. Arguments and errors as in `unroll`.
     """
-    if torch.compiler.is_compiling() or transforms.are_active():
+    if modes.is_recorded() or modes.is_transformed():
         return None
     if autocast.is_on(x.device):
         x, state, weights = autocast.cast(cell, x, state, weights)
@@ -137,7 +137,7 @@ def dissect(
 
     None where the path in use shows none. Arguments and errors as in `unroll`.
     """
-    if autocast.is_on(x.device) or torch.compiler.is_compiling() or transforms.are_active():
+    if autocast.is_on(x.device) or modes.is_recorded() or modes.is_transformed():
         return None
     inputs = Inputs(x, tuple(state), weights, lengths, reverse, train=True)
     implementation = pick(cell, inputs)
@@ -170,7 +170,7 @@ def step(
     Raises:
         UnknownName: the environment variable UNROLLED_KERNELS names no path.
     """
-    if torch.compiler.is_compiling() or transforms.are_active() or autocast.is_on(x.device):
+    if modes.is_recorded() or modes.is_transformed() or autocast.is_on(x.device):
         return None
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, *state, *weights)):
         return None

@@ -19,12 +19,7 @@ from unrolled.kernels import autograd, operators, reference
 from unrolled.kernels.implementation import Inputs
 from unrolled.kernels.reference import Cell, State, Weights
 
-__all__ = ["are_active", "unroll"]
-
-
-def are_active() -> bool:
-    """Whether a transform of torch.func, or forward-mode differentiation, is running."""
-    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+__all__ = ["unroll"]
 
 
 def unroll(

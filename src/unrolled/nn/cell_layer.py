@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import numbers
 import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -14,10 +15,11 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.nn.functional import one_hot
 
-from unrolled.errors import InputError
+from unrolled.errors import InputError, ShapeError
 from unrolled.kernels import recurrent, reference
 from unrolled.kernels.recurrent import Dissection, Seen
 from unrolled.kernels.reference import Cell, Unrolled, Weights
+from unrolled.nn.door import check_device
 from unrolled.nn.equation import Equation
 from unrolled.nn.initialisers import initialise_cell
 from unrolled.nn.layer import RecurrentLayer
@@ -58,9 +60,9 @@ class CellLayer(RecurrentLayer):
                 f"num_layers greater than 1, but got dropout={dropout} and num_layers={num_layers}",
                 stacklevel=3,
             )
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
+        self.input_size = int(input_size)
+        self.hidden_size = int(hidden_size)
+        self.num_layers = int(num_layers)
         self.bias = bias
         self.batch_first = batch_first
         self.dropout = float(dropout)
@@ -156,25 +158,25 @@ class CellLayer(RecurrentLayer):
         return self.cell.state(*fields)
 
     def _unroll(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
-        weights = self._weights(layer, direction)
+        weights = self._fitting(layer, direction, x)
         return recurrent.unroll(self.cell, x, state, weights, lengths=lengths, reverse=direction == 1)
 
     def _observe(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> Seen | None:
-        weights = self._weights(layer, direction)
+        weights = self._fitting(layer, direction, x)
         return recurrent.observe(self.cell, x, state, weights, lengths=lengths, reverse=direction == 1)
 
     def _dissect(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> Dissection | None:
-        weights = self._weights(layer, direction)
+        weights = self._fitting(layer, direction, x)
         return recurrent.dissect(self.cell, x, state, weights, lengths=lengths, reverse=direction == 1)
 
     def _trace(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> Unrolled:
-        weights = self._weights(layer, direction)
+        weights = self._fitting(layer, direction, x)
         if x.dim() == 2:
             x = one_hot(x, self.input_size).to(self.weight_dtype)
         return reference.unroll(self.cell, x, state, weights, lengths=lengths, reverse=direction == 1)
 
     def _step(self, layer: int, x: Tensor, state: Any) -> Any:
-        step = self.cell.step(x, state, self._weights(layer, 0))
+        step = self.cell.step(x, state, self._fitting(layer, 0, x))
         return self.cell.state(*(getattr(step, name) for name in self.state_names))
 
     def _step_through(self, x_t: Tensor, state: Any) -> tuple[Tensor, Any] | None:
@@ -185,12 +187,14 @@ class CellLayer(RecurrentLayer):
         else:
             fields = (state,) if isinstance(state, Tensor) else tuple(state) if isinstance(state, tuple | list) else ()
         weights = [self._parameters.get(name) for name in _in_turn(self.num_layers)]
+        shapes = _shapes_in_turn(self.cell, self.input_size, self.hidden_size, self.num_layers)
         fits = (
             x_t.shape[-1] == self.input_size
             and len(fields) == len(names)
             and all(isinstance(field, Tensor) and field.shape == shape for field in fields)
-            and all(weight is not None for weight in (*weights[::_KINDS], *weights[1::_KINDS]))  # else computed
+            and all(w is not None for w in (*weights[:: len(_KINDS)], *weights[1 :: len(_KINDS)]))  # else computed
             and not (self.dropout > 0 and self.training)
+            and all(w is None or w.shape == s for w, s in zip(weights, shapes, strict=True))
         )
         taken = recurrent.step(self.cell, x_t, fields, weights) if fits else None
         if taken is None:
@@ -199,7 +203,7 @@ class CellLayer(RecurrentLayer):
         return output, after[0] if len(after) == 1 else after
 
     def _weights(self, layer: int, direction: int) -> Weights:
-        suffix, own = f"_l{layer}{'_reverse' if direction else ''}", self._parameters
+        suffix, own = _suffix(layer, direction), self._parameters
 
         def named(kind: str) -> Any:
             name = kind + suffix
@@ -213,6 +217,19 @@ class CellLayer(RecurrentLayer):
             named("peephole") if self.cell.peephole_blocks else None,
         )
 
+    def _fitting(self, layer: int, direction: int, x: Tensor) -> Weights:
+        """The weights as a call takes them: of the layer's sizes, where x is. A kernel would read on past their end."""
+        weights = self._weights(layer, direction)
+        read = self.input_size if layer == 0 else self.hidden_size * self._directions
+        for weight, shape, kind in zip(weights, _shapes(self.cell, read, self.hidden_size), _KINDS, strict=True):
+            if weight is not None and weight.shape != shape:
+                name = kind + _suffix(layer, direction)
+                raise ShapeError(
+                    f"{type(self).__name__}: {name} must have shape {list(shape)}, but has {list(weight.shape)}"
+                )
+        check_device(type(self).__name__, x, "the weights are", weights.W_ih)
+        return weights
+
     def _all_directions(self) -> list[Weights]:
         return [self._weights(k, d) for k in range(self.num_layers) for d in range(self._directions)]
 
@@ -225,28 +242,44 @@ class CellLayer(RecurrentLayer):
         kinds = ["weight_ih", "weight_hh"]
         kinds += ["bias_ih", "bias_hh"] if self.bias else []
         kinds += ["peephole"] if self.cell.peephole_blocks else []
-        suffixes = ["", "_reverse"][: self._directions]
-        return [[f"{kind}_l{k}{s}" for kind in kinds] for k in range(self.num_layers) for s in suffixes]
+        places = [(k, d) for k in range(self.num_layers) for d in range(self._directions)]
+        return [[kind + _suffix(*place) for kind in kinds] for place in places]
 
     def _weight_shapes(self) -> list[list[tuple[int, ...]]]:
-        H, D, cell = self.hidden_size, self._directions, self.cell
-        G, G_hh, P = len(cell.input_blocks), len(cell.recurrent_blocks), len(cell.peephole_blocks)
         shapes: list[list[tuple[int, ...]]] = []
         for k in range(self.num_layers):
-            read = self.input_size if k == 0 else H * D
-            biases = [(G * H,), (G_hh * H,)] if self.bias else []
-            shapes += [[(G * H, read), (G_hh * H, H), *biases, *([(P * H,)] if P else [])]] * D
+            read = self.input_size if k == 0 else self.hidden_size * self._directions
+            W_ih, W_hh, b_ih, b_hh, p = _shapes(self.cell, read, self.hidden_size)
+            biases = [b_ih, b_hh] if self.bias else []
+            shapes += [[W_ih, W_hh, *biases, *([p] if self.cell.peephole_blocks else [])]] * self._directions
         return shapes
 
 
-_KINDS = len(Weights._fields)
+_KINDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "peephole")
+"""The parameters of a layer as `Weights` orders them."""
+
+
+@functools.cache
+def _shapes(cell: Cell, read: int, H: int) -> tuple[tuple[int, ...], ...]:
+    """Theirs, of a layer that reads so many features."""
+    rows, recurrent_rows = len(cell.input_blocks) * H, len(cell.recurrent_blocks) * H
+    return (rows, read), (recurrent_rows, H), (rows,), (recurrent_rows,), (len(cell.peephole_blocks) * H,)
+
+
+@functools.cache
+def _shapes_in_turn(cell: Cell, read: int, H: int, layers: int) -> tuple[tuple[int, ...], ...]:
+    """The shapes of what `_in_turn` names."""
+    return _shapes(cell, read, H) + _shapes(cell, H, H) * (layers - 1)
+
+
+def _suffix(layer: int, direction: int) -> str:
+    return f"_l{layer}{'_reverse' if direction else ''}"
 
 
 @functools.cache
 def _in_turn(layers: int) -> tuple[str, ...]:
-    """The names of all parameters that a stack in one direction can have, as `Weights` orders those of a layer."""
-    kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "peephole")
-    return tuple(f"{kind}_l{layer}" for layer in range(layers) for kind in kinds)
+    """The names of all parameters that a stack in one direction can have."""
+    return tuple(f"{kind}_l{layer}" for layer in range(layers) for kind in _KINDS)
 
 
 def refuse_projection(proj_size: int) -> None:
@@ -268,10 +301,10 @@ def check_options(
         InputError: an argument that cannot be used.
     """
     for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
-        if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
+        if not isinstance(size, numbers.Integral) or isinstance(size, bool) or size <= 0:
             raise InputError(f"{name} must be an integer above zero, not {size!r}")
     for name, switch in (("bias", bias), ("batch_first", batch_first)):
         if not isinstance(switch, bool):
             raise InputError(f"{name} must be True or False, not {switch!r}")
-    if not isinstance(dropout, int | float) or isinstance(dropout, bool) or not 0 <= dropout <= 1:
+    if not isinstance(dropout, numbers.Real) or isinstance(dropout, bool) or not 0 <= float(dropout) <= 1:
         raise InputError(f"dropout must be a probability in [0, 1], not {dropout!r}")

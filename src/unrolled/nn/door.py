@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from unrolled.errors import InputError, ShapeError
-from unrolled.kernels import autocast, transforms
+from unrolled.kernels import autocast, modes
 
-__all__ = ["Entered", "Shape", "checked_lengths", "enter", "leave", "leave_state"]
+__all__ = ["Entered", "Shape", "check_device", "checked_lengths", "enter", "leave", "leave_state"]
 
 _INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
@@ -117,6 +117,11 @@ def _enter_packed(layer: Shape, packed: PackedSequence, hx: Any, lengths: Any) -
         raise InputError(
             f"{type(layer).__name__}: a PackedSequence has its lengths; give lengths= with a padded tensor"
         )
+    if packed.data.dim() != 2:
+        raise ShapeError(
+            f"{type(layer).__name__}: a PackedSequence's data must be [steps of all rows, I], but has shape "
+            f"{list(packed.data.shape)}"
+        )
     x, lengths = pad_packed_sequence(PackedSequence(packed.data, packed.batch_sizes))
     _check_features(layer, x)
     state = _state(layer, hx, x, batched=True)
@@ -163,7 +168,20 @@ def _state(layer: Shape, hx: Any, x: Tensor, batched: bool) -> tuple[Tensor, ...
             x.device
         ):
             raise ShapeError(f"{owner}: the initial {name} is {field.dtype} but the input is {x.dtype}")
+        check_device(owner, x, f"the initial {name} is", field)
     return tuple(field if batched else field.unsqueeze(1) for field in fields)
+
+
+def check_device(owner: str, x: Tensor, what: str, tensor: Tensor) -> None:
+    """Stop where two tensors of a call lie on different devices: "the weights are", for one.
+
+    Raises:
+        InputError: they do.
+    """
+    if tensor.device != x.device:
+        raise InputError(
+            f"{owner}: the input is on {x.device}, but {what} on {tensor.device}; use .to({str(x.device)!r})"
+        )
 
 
 def _kind(hx: Any) -> str:
@@ -179,8 +197,8 @@ def checked_lengths(owner: str, given: Any, x: Tensor) -> Tensor | None:
         InputError: no integers.
         ShapeError: not one in 0..T for each row.
     """
-    try:
-        lengths = torch.as_tensor(given)
+    try:  # a copy of what is no tensor: backward reads it again, and autograd guards tensors alone from a change
+        lengths = given if isinstance(given, Tensor) else torch.tensor(given, device="cpu")
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{owner}: lengths must be integers, one per row, not {given!r}") from error
     T, B = x.shape[:2]
@@ -199,5 +217,5 @@ def checked_lengths(owner: str, given: Any, x: Tensor) -> Tensor | None:
 
 
 def _has_numbers() -> bool:
-    """Whether tensors hold numbers: not under torch.compile, torch.export or torch.func; there the kernels check."""
-    return not (torch.compiler.is_compiling() or transforms.are_active())
+    """Whether tensors hold numbers: not while something records or transforms the call; there the kernels check."""
+    return not (modes.is_recorded() or modes.is_transformed())

@@ -51,10 +51,10 @@ class GraphGates(torch.nn.Module, ABC):
     ) -> None:
         super().__init__()
         check_options(input_size, hidden_size, num_layers, bias, batch_first, dropout)
-        self.input_size = input_size
-        self.hidden_size = hidden_size
+        self.input_size = int(input_size)
+        self.hidden_size = int(hidden_size)
         self.kind = kind
-        self.num_layers = num_layers
+        self.num_layers = int(num_layers)
         self.bias = bias
         self.batch_first = batch_first
         self.dropout = float(dropout)

@@ -7,8 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.fx import Proxy, Tracer
 from torch.nn import functional
-from torch.nn.utils.rnn import PackedSequence
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from unrolled.errors import InputError, ShapeError
@@ -112,6 +115,8 @@ class RecurrentLayer(torch.nn.Module, ABC):
             ShapeError: a shape, dtype or length that does not fit.
             InputError: a state or lengths of the wrong kind.
         """
+        if isinstance(input, Proxy):
+            return _one_node(self, input, hx, lengths)
         entered = enter(self, input, hx, lengths)
         x, finals = entered.x, []
         for layer in range(self.num_layers):
@@ -121,7 +126,7 @@ class RecurrentLayer(torch.nn.Module, ABC):
                 output, final = self._unroll(layer, direction, x, state, entered.lengths)
                 outputs.append(output)
                 finals.append(final)
-            x = self._between(layer, outputs)
+            x = self._between(layer, outputs, entered)
         return leave(entered, x), leave_state(entered, self._stacked(finals))
 
     def observe(
@@ -152,7 +157,7 @@ class RecurrentLayer(torch.nn.Module, ABC):
                 outputs.append(output)
                 finals.append(final)
             layers.append(tuple(traces))
-            x = self._between(layer, outputs)
+            x = self._between(layer, outputs, entered)
         return Observation(leave(entered, x), leave_state(entered, self._stacked(finals)), tuple(layers))
 
     def step(self, x_t: Tensor, state: Any = None) -> tuple[Tensor, Any]:
@@ -180,13 +185,15 @@ class RecurrentLayer(torch.nn.Module, ABC):
         taken = self._step_through(x_t, state)
         if taken is not None:
             return taken
+        if self.weight_dtype is not None and not x_t.is_floating_point():
+            raise ShapeError(f"{type(self).__name__}: a step's input must be {self.weight_dtype}, not {x_t.dtype}")
         self._refresh()
         time = 1 if self.batch_first and x_t.dim() == 2 else 0
         entered = enter(self, x_t.unsqueeze(time), state, None)
         x, finals = entered.x[0], []
         for layer in range(self.num_layers):
             finals.append(self._step(layer, x, self._state_of(entered, layer, 0)))
-            x = self._between(layer, [finals[-1].hidden])
+            x = self._between(layer, [finals[-1].hidden], entered)
         return x if entered.batched else x.squeeze(0), leave_state(entered, self._stacked(finals))
 
     @property
@@ -202,20 +209,33 @@ class RecurrentLayer(torch.nn.Module, ABC):
         return self._named_state(tuple(field[index] for field in entered.state))
 
     def _stacked(self, finals: list[Any]) -> Any:
-        if len(finals) == 1:
-            return self._named_state(tuple(field.unsqueeze(0) for field in finals[0]))
         return self._named_state(tuple(torch.stack(fields) for fields in zip(*finals, strict=True)))
 
-    def _between(self, layer: int, outputs: list[Tensor]) -> Tensor:
+    def _between(self, layer: int, outputs: list[Tensor], entered: Entered) -> Tensor:
         """Join the directions, and drop out between layers while training."""
         x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
-        if self.dropout > 0 and layer < self.num_layers - 1:
-            draw = functional.dropout if self.torch_masks else dropout
-            x = draw(x, self.dropout, self.training)
-        return x
+        if not self.dropout > 0 or layer == self.num_layers - 1 or not self.training:
+            return x
+        if not self.torch_masks:
+            return dropout(x, self.dropout)
+        if entered.packed is None:
+            return functional.dropout(x, self.dropout)
+        assert entered.lengths is not None
+        rows = pack_padded_sequence(x, entered.lengths.cpu())  # torch draws for the steps that there are
+        return pad_packed_sequence(rows._replace(data=functional.dropout(rows.data, self.dropout)))[0]
 
     def _refresh(self) -> None:
-        """Compute the weights that torch.nn.utils.weight_norm otherwise renews in a hook of the call."""
+        """Compute the weights that torch renews in a hook of the call: weight_norm, spectral_norm, pruning."""
         for hook in self._forward_pre_hooks.values():
-            if isinstance(hook, WeightNorm):
+            if isinstance(hook, SpectralNorm):  # a look must not take a step of its power iteration
+                setattr(self, hook.name, hook.compute_weight(self, do_power_iteration=False))
+            elif isinstance(hook, WeightNorm | BasePruningMethod):
                 hook(self, ())
+
+
+def _one_node(layer: RecurrentLayer, input: Proxy, hx: Any, lengths: Any) -> Any:
+    """The call as torch.fx records it: one node, as it does for torch.nn's layers."""
+    given = (input,) if hx is None else (input, hx)
+    options = {} if lengths is None else {"lengths": lengths}
+    assert isinstance(input.tracer, Tracer)
+    return input.tracer.create_proxy("call_module", input.tracer.path_of_module(layer), given, options)

@@ -54,7 +54,7 @@ def step(
     for tensor in tensors:
         if tensor.dtype is not torch.float32 or not tensor.is_cpu or type(tensor) not in _PLAIN:
             return None
-        if tensor is not x and not tensor.is_contiguous():
+        if (tensor is not x and not tensor.is_contiguous()) or tensor.is_neg():
             return None
     library = loaded(asked)
     if library is None:

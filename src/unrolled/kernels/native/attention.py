@@ -94,7 +94,7 @@ def forward(library: Library, call: AttentionCall) -> tuple[Tensor, Tensor]:
     record = _describe(call)
     size = library.call("unrolled_attention_record", record)
     y = torch.empty_like(call.h)
-    stats = torch.empty((*call.h.shape[:2], 2, size), dtype=torch.float32)
+    stats = torch.empty((*call.h.shape[:2], 2, size), dtype=torch.float32, device="cpu")
     record.y, record.stats = y.data_ptr(), stats.data_ptr()
     library.run("unrolled_attention_forward", record)
     return y, stats
@@ -105,7 +105,7 @@ def backward(
 ) -> AttentionGradients:
     """The gradients of h, r, att and, where it is wanted, edge."""
     call = _dense(call)
-    grad_y = grad_y.contiguous()
+    grad_y = grad_y.resolve_neg().contiguous()
     record = _describe(call)
     turned = call.pattern.transposed
     record.turned_pointer, record.turned_index = turned.pointer.data_ptr(), turned.index.data_ptr()
@@ -126,12 +126,12 @@ def backward(
 
 def _dense(call: AttentionCall) -> AttentionCall:
     """The call with every tensor in the layout that the library reads; it must outlive the library's call."""
-    h = call.h.contiguous()
+    h = call.h.resolve_neg().contiguous()
     return call._replace(
         h=h,
-        r=None if call.r is None else h if call.r is call.h else call.r.contiguous(),
-        att=call.att.contiguous(),
-        edge=None if call.edge is None else call.edge.contiguous(),
+        r=None if call.r is None else h if call.r is call.h else call.r.resolve_neg().contiguous(),
+        att=call.att.resolve_neg().contiguous(),
+        edge=None if call.edge is None else call.edge.resolve_neg().contiguous(),
     )
 
 

@@ -40,6 +40,7 @@ def takes(pattern: Pattern, values: Tensor, x: Tensor) -> bool:
         and values.dim() == 1
         and pattern.index.dtype == torch.int32
         and type(x) in (Tensor, torch.nn.Parameter)
+        and not (x.is_neg() or values.is_neg())
     )
 
 

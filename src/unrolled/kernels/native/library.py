@@ -214,9 +214,9 @@ class Library:
         if grad_output is not None:
             above = _rows_dense(grad_output)
             strides = above.stride()[:2]
-        final = [None if g is None else g.float().contiguous() for g in grad_state]
+        final = [None if g is None else _whole(g.float()) for g in grad_state]
         grad_x = self._memory.tensor(*x.shape, dtype=self.dtype) if want_x and x.is_floating_point() else None
-        grads = [torch.empty(output.shape[1:]) if want_state else None for _ in state]
+        grads = [output.new_empty(output.shape[1:], dtype=torch.float32) if want_state else None for _ in state]
         record = _record(
             *_sizes(call, x, weights, output),
             *strides,
@@ -254,7 +254,13 @@ def _addresses(*tensors: Tensor | None) -> list[int]:
 
 def _rows_dense(x: Tensor) -> Tensor:
     """X [T,B,·] itself if its last axis is contiguous; else a copy."""
+    x = x.resolve_neg()
     return x if x.stride(2) == 1 or x.shape[2] == 1 else x.contiguous()
+
+
+def _whole(tensor: Tensor | None) -> Tensor | None:
+    """The numbers as they lie in memory: contiguous, none of them lazily negative."""
+    return None if tensor is None else tensor.resolve_neg().contiguous()
 
 
 _Tensors = Sequence[Tensor | None]
@@ -267,8 +273,8 @@ def _two(state: _Tensors) -> _Tensors:
 def _dense(call: Call) -> tuple[Tensor, _Tensors, _Tensors, Tensor | None]:
     """The tensors of a call in the layout that the library reads; they must outlive the call."""
     x = call.x if call.x.dim() == 2 else _rows_dense(call.x)
-    state = [None if s is None else s.contiguous() for s in call.state]
-    weights = [None if w is None else w.contiguous() for w in call.weights]
+    state = [_whole(s) for s in call.state]
+    weights = [_whole(w) for w in call.weights]
     lengths = None if call.lengths is None else call.lengths.contiguous()
     return x, state, weights, lengths
 

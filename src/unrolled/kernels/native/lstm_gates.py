@@ -24,7 +24,8 @@ class _Gates(ctypes.Structure):
 def takes(*tensors: Tensor | None) -> bool:
     """Whether the library computes such a step: float32 on the CPU, everything dense."""
     return all(
-        t is None or (t.dtype == torch.float32 and t.device.type == "cpu" and t.is_contiguous()) for t in tensors
+        t is None or (t.dtype == torch.float32 and t.device.type == "cpu" and t.is_contiguous() and not t.is_neg())
+        for t in tensors
     )
 
 

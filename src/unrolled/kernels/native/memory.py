@@ -49,7 +49,7 @@ class Memory:
         """
         count = math.prod(shape)
         if count < LARGE:
-            return torch.empty(shape, dtype=dtype)
+            return torch.empty(shape, dtype=dtype, device="cpu")
         if dtype == torch.float32:
             return self.floats(count).view(shape)
         floats = self.floats(-(-count * dtype.itemsize // 4))

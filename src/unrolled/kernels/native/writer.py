@@ -137,7 +137,7 @@ class Writer:
         self._writer.embedding = _address(embedding)
         self._writer.w_out, self._writer.b_out = map(_address, output)
         count: int = size(ctypes.addressof(self._writer))
-        block = torch.empty(count + 64, dtype=torch.uint8)
+        block = torch.empty(count + 64, dtype=torch.uint8, device="cpu")
         self._packed = block[-block.data_ptr() % 64 :][:count]
         self._writer.packed = self._packed.data_ptr()
         pack(ctypes.addressof(self._writer), torch.get_num_threads())
@@ -147,7 +147,7 @@ class Writer:
     def zeros(self, rows: int) -> tuple[Tensor, ...]:
         """The state before the first symbol: [layers,B,H] each, hidden first."""
         fields = 2 if self._memory else 1
-        return tuple(torch.zeros(self._layers, rows, self.hidden) for _ in range(fields))
+        return tuple(_floats(self._layers, rows, self.hidden).zero_() for _ in range(fields))
 
     def read(
         self, state: tuple[Tensor, ...], given: Tensor, lengths: Tensor | None = None, *, logits: bool = False
@@ -162,7 +162,7 @@ class Writer:
         lengths = None if lengths is None else lengths.to(torch.int64).contiguous()
         call = self._describe(state, given.shape[1], given.shape[0])
         call.given, call.lengths = given.data_ptr(), _address(lengths)
-        found = torch.empty(*given.shape, self.symbols) if logits else None
+        found = _floats(*given.shape, self.symbols) if logits else None
         call.logits = _address(found)
         self._call(call)
         return found
@@ -198,9 +198,9 @@ class Writer:
         self._check(symbol)
         call = self._describe(state, rows, steps)
         rule = _Choice(choice.temperature, choice.top_p, choice.top_k, choice.seed)
-        symbols = torch.empty(steps, rows, dtype=torch.int64)
-        likelihood = torch.empty(steps, rows, 2) if log_probabilities else None
-        found = torch.empty(steps, rows, self.symbols) if logits else None
+        symbols = torch.empty(steps, rows, dtype=torch.int64, device="cpu")
+        likelihood = _floats(steps, rows, 2) if log_probabilities else None
+        found = _floats(steps, rows, self.symbols) if logits else None
         call.symbol, call.chosen = symbol.data_ptr(), symbols.data_ptr()
         call.likelihood, call.logits = _address(likelihood), _address(found)
         call.choice, call.first_row, call.place = ctypes.addressof(rule), first_row, place
@@ -231,7 +231,12 @@ def _state_names(cell: str) -> tuple[str, ...]:
 
 
 def _dense(weight: Tensor | None) -> Tensor | None:
-    return None if weight is None else weight.detach().to(torch.float32).contiguous()
+    return None if weight is None else weight.detach().to(torch.float32).resolve_neg().contiguous()
+
+
+def _floats(*shape: int) -> Tensor:
+    """Not cleared; whatever torch's default dtype and device are."""
+    return torch.empty(shape, dtype=torch.float32, device="cpu")
 
 
 def _address(tensor: Tensor | None) -> int | None:
