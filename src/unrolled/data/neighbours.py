@@ -18,6 +18,7 @@ from torch import Tensor
 
 from unrolled.errors import InputError
 from unrolled.graph import Graph
+from unrolled.graph.checks import node_numbers
 from unrolled.graph.drawn import Drawn
 from unrolled.kernels import segments
 
@@ -124,7 +125,7 @@ class NeighbourSampler:
         if weights is not None:
             if weights.shape != (graph.num_edges,) or bool((weights < 0).any()) or not bool(weights.isfinite().all()):
                 raise InputError(f"weights {tuple(weights.shape)}: [{graph.num_edges}] finite numbers ≥ 0 would do")
-            self._chances = weights.numpy().astype(np.float64)[pattern.order.numpy()]
+            self._chances = weights.detach().numpy().astype(np.float64)[pattern.order.numpy()]
             self._cumulated = np.concatenate([[0.0], np.cumsum(self._chances)])
 
     def sample(self, seeds: Tensor, generator: torch.Generator | None = None) -> Sample:
@@ -137,7 +138,7 @@ class NeighbourSampler:
         Raises:
             InputError: a seed that is no node, or twice.
         """
-        chosen = torch.as_tensor(seeds).long().numpy()
+        chosen = node_numbers(seeds, "seeds").numpy()
         if chosen.size and (chosen.min() < 0 or chosen.max() >= self.graph.num_nodes):
             raise InputError(f"seeds from {chosen.min()} to {chosen.max()}; nodes are 0…{self.graph.num_nodes - 1}")
         # numpy's generators draw several times faster than torch's; one number of torch's makes theirs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,7 +22,11 @@ def node_numbers(value: Any, what: str) -> Tensor:
     Raises:
         InputError: it holds other things than whole numbers.
     """
-    numbers = torch.as_tensor(value)
+    try:
+        numbers = torch.as_tensor(np.ascontiguousarray(value) if isinstance(value, np.ndarray) else value)
+    except (TypeError, ValueError, RuntimeError):
+        given = type(value).__name__
+        raise InputError(f"{what} is a {given}; whole numbers in a tensor, an array or lists would do") from None
     if numbers.numel() == 0 and not isinstance(value, Tensor):
         return numbers.long()
     if numbers.dtype in (torch.bool,) or numbers.is_floating_point() or numbers.is_complex():
@@ -39,6 +44,8 @@ def check_nodes(senders: Tensor, receivers: Tensor, num_nodes: int) -> None:
     """
     if senders.dim() != 1 or senders.shape != receivers.shape:
         raise ShapeError(f"senders {tuple(senders.shape)} and receivers {tuple(receivers.shape)}; both are [E]")
+    if isinstance(num_nodes, bool | float | str):
+        raise InputError(f"num_nodes={num_nodes!r}; a whole number would do")
     if num_nodes < 0:
         raise InputError(f"a graph of {num_nodes} nodes; the number of nodes is 0 or more")
     if senders.numel() == 0:

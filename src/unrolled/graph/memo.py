@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from unrolled.graph.value import Graph
+from unrolled.kernels.modes import lasting
 
 __all__ = ["graph_of"]
 
@@ -39,7 +40,7 @@ def graph_of(edge_index: Any, num_nodes: int) -> Graph:
         tensor, graph = found
         if tensor() is edge_index and graph.num_nodes == num_nodes and _unchanged(edge_index, graph):
             return graph
-    graph = Graph.from_edge_index(edge_index.clone(), num_nodes=num_nodes)
+    graph = lasting(lambda: Graph.from_edge_index(edge_index.clone(), num_nodes=num_nodes))()
     key = id(edge_index)
     _SEEN[key] = (weakref.ref(edge_index, lambda _: _SEEN.pop(key, None)), graph)
     return graph

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from unrolled.errors import UnknownName
+from unrolled.kernels.modes import lasting
 from unrolled.kernels.sparse import Pattern
 
 __all__ = ["SELF_LOOPS", "Rewiring", "Structure"]
@@ -45,6 +46,7 @@ class Structure:
     looped: Tensor | None = None
 
     @cached_property
+    @lasting
     def pattern(self) -> Pattern:
         """The adjacency matrix's places: receivers are rows, senders columns, int32 where it fits."""
         if self.parts:
@@ -52,16 +54,19 @@ class Structure:
         return Pattern.from_edges(self.receivers, self.senders, self.num_nodes, self.num_nodes)
 
     @cached_property
+    @lasting
     def in_degree(self) -> Tensor:
         """``[N]`` int64: how many edges each node receives."""
         return torch.bincount(self.receivers, minlength=self.num_nodes)
 
     @cached_property
+    @lasting
     def out_degree(self) -> Tensor:
         """``[N]`` int64: how many edges each node sends."""
         return torch.bincount(self.senders, minlength=self.num_nodes)
 
     @cached_property
+    @lasting
     def loops(self) -> Tensor:
         """``[E]`` bool: which edges are self loops."""
         return self.senders == self.receivers
@@ -76,7 +81,7 @@ class Structure:
         if self_loops not in SELF_LOOPS:
             raise UnknownName("self-loop way", self_loops, SELF_LOOPS)
         if self_loops not in self.looped_ways:
-            self.looped_ways[self_loops] = self._rewire(self_loops)
+            self.looped_ways[self_loops] = lasting(self._rewire)(self_loops)
         return self.looped_ways[self_loops]
 
     def _rewire(self, self_loops: str) -> Rewiring:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +17,7 @@ from unrolled.graph.checks import check_carried, check_nodes, node_numbers
 from unrolled.graph.drawn import Drawn
 from unrolled.graph.operators import each_greatest, laplacian, normalised, scaled
 from unrolled.graph.structure import Structure
+from unrolled.kernels.modes import is_differentiated, lasting
 from unrolled.kernels.sparse import Operator, block_diagonal
 
 __all__ = ["Graph"]
@@ -163,12 +164,12 @@ class Graph:
         """
         dtype = dtype or (torch.get_default_dtype() if self.edge_weight is None else self.edge_weight.dtype)
         key = (normalisation, self_loops, fill, dtype)
-        found = self._operators.get(key)
-        if found is not None:
-            return found
+        return self._made(key, lambda: self._operator(*key))
+
+    def _operator(self, normalisation: str, self_loops: str, fill: float, dtype: torch.dtype) -> Operator:
         if self.parts:
             blocks = [g.operator(normalisation, self_loops=self_loops, fill=fill, dtype=dtype) for g in self.parts]
-            return self._kept(key, block_diagonal(blocks))
+            return block_diagonal(blocks)
         graph = self.with_self_loops(self_loops, fill)
         pattern = graph.structure.pattern
         weights = pattern.ones.to(dtype)
@@ -178,7 +179,7 @@ class Graph:
         if graph.drawn is not None and normalisation != "none":
             weights = weights * graph.drawn.stands_for.to(dtype).index_select(0, pattern.order)
             degree = graph.drawn.received.to(dtype)
-        return self._kept(key, normalised(pattern, weights, normalisation, degree))
+        return normalised(pattern, weights, normalisation, degree)
 
     def walk(self, *, dtype: torch.dtype | None = None) -> Operator:
         """``D_O⁻¹ W``, where ``W[i, j]`` is the weight of i→j and D_O what each node sends: of what lies where an edge
@@ -188,14 +189,14 @@ class Graph:
             dtype: of the values; the weights' own by default.
         """
         dtype = dtype or (torch.get_default_dtype() if self.edge_weight is None else self.edge_weight.dtype)
-        key = ("walk", dtype)
-        if key in self._operators:
-            return self._operators[key]
+        return self._made(("walk", dtype), lambda: self._walk(dtype))
+
+    def _walk(self, dtype: torch.dtype) -> Operator:
         if self.parts:
-            return self._kept(key, block_diagonal([graph.walk(dtype=dtype) for graph in self.parts]))
+            return block_diagonal([graph.walk(dtype=dtype) for graph in self.parts])
         turned = self.structure.pattern.transposed
         order = self.structure.pattern.order.index_select(0, turned.order)
-        return self._kept(key, normalised(turned, self.weights(dtype).index_select(0, order), "random-walk"))
+        return normalised(turned, self.weights(dtype).index_select(0, order), "random-walk")
 
     def laplacian(self, normalisation: str = "symmetric", *, dtype: torch.dtype | None = None) -> Operator:
         """``D - A``, ``I - D^-1/2 A D^-1/2`` or ``I - A D⁻¹``, without loops, D what each node sends (as in
@@ -209,15 +210,15 @@ class Graph:
             UnknownName: no such normalisation.
         """
         dtype = dtype or (torch.get_default_dtype() if self.edge_weight is None else self.edge_weight.dtype)
-        key = ("laplacian", normalisation, dtype)
-        if key in self._operators:
-            return self._operators[key]
+        return self._made(("laplacian", normalisation, dtype), lambda: self._laplacian(normalisation, dtype))
+
+    def _laplacian(self, normalisation: str, dtype: torch.dtype) -> Operator:
         if self.parts:
-            return self._kept(key, block_diagonal([g.laplacian(normalisation, dtype=dtype) for g in self.parts]))
+            return block_diagonal([g.laplacian(normalisation, dtype=dtype) for g in self.parts])
         graph = self.with_self_loops("replace", 0.0)
         pattern = graph.structure.pattern
         weights = graph.weights(dtype).index_select(0, pattern.order)
-        return self._kept(key, laplacian(pattern, weights, normalisation))
+        return laplacian(pattern, weights, normalisation)
 
     def scaled_laplacian(
         self, normalisation: str = "symmetric", lambda_max: float | None = None, *, dtype: torch.dtype | None = None
@@ -232,28 +233,36 @@ class Graph:
         """
         dtype = dtype or (torch.get_default_dtype() if self.edge_weight is None else self.edge_weight.dtype)
         key = ("scaled laplacian", normalisation, lambda_max, dtype)
-        if key in self._operators:
-            return self._operators[key]
+        return self._made(key, lambda: self._scaled_laplacian(normalisation, lambda_max, dtype))
+
+    def _scaled_laplacian(self, normalisation: str, lambda_max: float | None, dtype: torch.dtype) -> Operator:
         if self.parts:
             blocks = [g.scaled_laplacian(normalisation, lambda_max, dtype=dtype) for g in self.parts]
-            return self._kept(key, block_diagonal(blocks))
+            return block_diagonal(blocks)
         known = ("laplacian", normalisation, dtype) in self._operators, "replace" in self.structure.looped_ways
         found = self.laplacian(normalisation, dtype=dtype)
         greatest: Tensor | float | None = lambda_max
         if lambda_max is None and self.membership is not None:
             greatest = each_greatest(found, self.membership, self.num_graphs)
-        made = self._kept(key, scaled(found, greatest))
+        made = scaled(found, greatest)
         if not any(known):  # made for this one alone, and of the size of the graph: a thousand graphs feel it
             self._operators.pop(("laplacian", normalisation, dtype), None)
-            self.structure.looped_ways.pop("replace")
+            self.structure.looped_ways.pop("replace", None)
             made.pattern.forget()
         return made
 
-    def _kept(self, key: tuple[object, ...], operator: Operator) -> Operator:
-        """The operator, kept where its values are constant."""
-        if not operator.values.requires_grad:
-            self._operators[key] = operator
-        return operator
+    def _made(self, key: tuple[object, ...], make: Callable[[], Operator]) -> Operator:
+        """The operator, made once where the weights are constant: not where gradients happen to be off."""
+        if self._is_learnt:
+            return make()
+        found = self._operators.get(key)
+        if found is None:
+            found = self._operators[key] = lasting(make)()
+        return found
+
+    @property
+    def _is_learnt(self) -> bool:
+        return is_differentiated(self.edge_weight) or any(part._is_learnt for part in self.parts)
 
     def with_self_loops(self, self_loops: str, fill: float = 1.0) -> Graph:
         """The graph with other self loops: kept edges in their order, then the new loops by node.

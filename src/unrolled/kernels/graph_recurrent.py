@@ -93,7 +93,7 @@ def filtered(x: Tensor, filters: Sequence[Filter]) -> Tensor:
 
 def _takes(filters: Sequence[Filter]) -> bool:
     """Whether the steps run in place; else the equation must."""
-    if asked_path() == "reference" or modes.is_recorded() or modes.is_transformed():
+    if asked_path() == "reference" or modes.is_watched():
         return False
     return all(each.constant for each in filters)
 

@@ -111,7 +111,7 @@ def observe(
 
     The values are zero past a row's end, and differentiable. Arguments and errors as in `unroll`.
     """
-    if modes.is_recorded() or modes.is_transformed():
+    if modes.is_watched():
         return None
     if autocast.is_on(x.device):
         x, state, weights = autocast.cast(cell, x, state, weights)
@@ -137,7 +137,7 @@ def dissect(
 
     None where the path in use shows none. Arguments and errors as in `unroll`.
     """
-    if autocast.is_on(x.device) or modes.is_recorded() or modes.is_transformed():
+    if autocast.is_on(x.device) or modes.is_watched():
         return None
     inputs = Inputs(x, tuple(state), weights, lengths, reverse, train=True)
     implementation = pick(cell, inputs)
@@ -170,7 +170,7 @@ def step(
     Raises:
         UnknownName: the environment variable UNROLLED_KERNELS names no path.
     """
-    if modes.is_recorded() or modes.is_transformed() or autocast.is_on(x.device):
+    if modes.is_watched() or autocast.is_on(x.device):
         return None
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, *state, *weights)):
         return None

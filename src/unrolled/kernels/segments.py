@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unrolled.kernels import modes
 from unrolled.kernels.sparse import End, Pattern, matrix, multiply
 
 __all__ = ["AGGREGATIONS", "collect", "gather", "maximum", "mean", "softmax", "total"]
@@ -71,11 +72,15 @@ _softmax: Callable[[End, Tensor], Tensor] = _Softmax.apply
 
 def gather(end: End, x: Tensor) -> Tensor:
     """``[N, …] → [E, …]``: each entry's node's row of x."""
+    if modes.is_watched():
+        return x.index_select(0, end.index)
     return _gather(end, x)
 
 
 def collect(end: End, m: Tensor) -> Tensor:
     """``[E, …] → [N, …]``: the sum over each node's entries."""
+    if modes.is_watched():
+        return m.new_zeros(end.collector.rows, *m.shape[1:]).index_add(0, end.index, m)
     return _collect(end, m)
 
 
@@ -84,11 +89,12 @@ def _row_maximum(end: End, m: Tensor) -> Tensor:
     m = m.detach()
     flat = m.reshape(m.shape[0], m.shape[1:].numel())
     top = flat.new_zeros(end.collector.rows, flat.shape[1])
-    if flat.device.type == "cpu" and flat.numel() > 0:
+    plain = not modes.is_watched()
+    if flat.device.type == "cpu" and flat.numel() > 0 and plain:
         top = torch.sparse.mm(matrix(end.collector, flat.new_ones(m.shape[0])), flat, "amax")
     elif flat.numel() > 0:
         index = end.index.long().unsqueeze(1).expand_as(flat)
-        top.scatter_reduce_(0, index, flat, "amax", include_self=False)
+        top = top.scatter_reduce(0, index, flat, "amax", include_self=False)
     return top.reshape(end.collector.rows, *m.shape[1:])
 
 
@@ -120,7 +126,11 @@ def softmax(pattern: Pattern, scores: Tensor) -> Tensor:
         pattern: whose rows are normalised over.
         scores: ``[E, …]`` in the pattern's order.
     """
-    return _softmax(pattern.row_end, scores)
+    end = pattern.row_end
+    if modes.is_watched():
+        weights = (scores - gather(end, _row_maximum(end, scores))).exp()
+        return weights / gather(end, collect(end, weights))
+    return _softmax(end, scores)
 
 
 AGGREGATIONS = {"sum": total, "mean": mean, "max": maximum}

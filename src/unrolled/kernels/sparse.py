@@ -24,7 +24,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unrolled.kernels import native
+from unrolled.kernels import modes, native
+from unrolled.kernels.modes import is_differentiated, lasting
 from unrolled.kernels.native import graph_product
 from unrolled.kernels.recurrent import asked_path
 
@@ -81,6 +82,7 @@ class Pattern:
         return self.index.numel()
 
     @cached_property
+    @lasting
     def row(self) -> Tensor:
         """``[E]``, the row of each entry."""
         counts = self.pointer.diff()
@@ -88,23 +90,27 @@ class Pattern:
         return numbers.repeat_interleave(counts, output_size=self.entries)
 
     @cached_property
+    @lasting
     def transposed(self) -> Pattern:
         """The transpose; its ``order`` says which entry of this pattern each of its entries is."""
         return Pattern.from_edges(self.index.long(), self.row, self.columns, self.rows)
 
     @cached_property
+    @lasting
     def row_end(self) -> End:
         """The rows as one end of the entries: collecting runs straight through them."""
         numbers = torch.arange(self.entries, dtype=self.index.dtype, device=self.index.device)
         return End(self.row, Pattern(self.pointer, numbers, numbers, self.entries))
 
     @cached_property
+    @lasting
     def column_end(self) -> End:
         """The columns as the other end; collecting runs along the transpose's rows."""
         turned = self.transposed
         return End(self.index, Pattern(turned.pointer, turned.order, turned.order, self.entries))
 
     @cached_property
+    @lasting
     def ones(self) -> Tensor:
         """``[E]`` ones in float32, the values of a plain sum."""
         return torch.ones(self.entries, device=self.index.device)
@@ -262,13 +268,15 @@ def _each(one: Callable[[Pattern, Tensor, Tensor], Tensor], pattern: Pattern, le
     with torch.autocast(right.device.type, enabled=False):
         if right.dim() == 2 or left.dim() == 1:
             return one(pattern, left, right)
+        if len(right) == 0:
+            return one(pattern, left.new_zeros(left.shape[1:]), right.new_zeros(right.shape[1:])).unsqueeze(0)[:0]
         return torch.stack([one(pattern, a, b) for a, b in zip(left, right, strict=True)])
 
 
 def _take(values: Tensor, order: Tensor) -> Tensor:
     """``values[..., order]``; head by head, which is several times faster than one wide gather."""
-    if values.dim() == 1:
-        return values.index_select(0, order)
+    if values.dim() == 1 or len(values) == 0:
+        return values.index_select(-1, order)
     return torch.stack([head.index_select(0, order) for head in values])
 
 
@@ -329,6 +337,8 @@ def product(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
     Returns:
         ``[rows, F]`` or ``[K, rows, F]``.
     """
+    if modes.is_watched():
+        return _written_out(pattern, values, x)
     return _product(pattern, values, x, None)
 
 
@@ -343,7 +353,15 @@ def sample(pattern: Pattern, g: Tensor, x: Tensor) -> Tensor:
     Returns:
         ``[E]`` or ``[K, E]``.
     """
+    if modes.is_watched():
+        return (g.index_select(-2, pattern.row) * x.index_select(-2, pattern.index)).sum(-1)
     return _sample(pattern, g, x)
+
+
+def _written_out(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
+    """The product by torch's own functions, for what records or transforms them; it makes ``[…, E, F]``."""
+    y = x.new_zeros(*x.shape[:-2], pattern.rows, x.shape[-1])
+    return y.index_add(-2, pattern.row, x.index_select(-2, pattern.index) * values.to(x.dtype).unsqueeze(-1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -358,15 +376,20 @@ class Operator:
     pattern: Pattern
     values: Tensor
 
-    @cached_property
+    @property
     def turned(self) -> Tensor | None:
         """The transpose's values, kept where they are constant."""
-        if self.values.requires_grad:
-            return None
+        return None if is_differentiated(self.values) else self._turned
+
+    @cached_property
+    @lasting
+    def _turned(self) -> Tensor:
         return self.values.index_select(0, self.pattern.transposed.order)
 
     def __matmul__(self, x: Tensor) -> Tensor:
         """``[…, columns, F] → […, rows, F]``: every leading axis goes into one product."""
+        if modes.is_watched():
+            return _written_out(self.pattern, self.values, x)
         turned = self.turned if x.requires_grad and torch.is_grad_enabled() else None
         if x.dim() == 2:
             return _product(self.pattern, self.values, x, turned)
@@ -392,5 +415,5 @@ def block_diagonal(blocks: Sequence[Operator]) -> Operator:
     joined = Operator(pattern, torch.cat([block.values for block in blocks]))
     turned = [block.turned for block in blocks]
     if all(values is not None for values in turned):
-        joined.__dict__["turned"] = torch.cat([values for values in turned if values is not None])
+        joined.__dict__["_turned"] = torch.cat([values for values in turned if values is not None])
     return joined

@@ -70,7 +70,7 @@ def checked_edge_features(graph: Graph, edge_attr: Tensor | None, edge_dim: int 
     """``[E, D]``: what was given, or what the graph carries, or None where the layer reads no edges.
 
     Raises:
-        InputError: features for a layer that reads none.
+        InputError: features for a layer that reads none, or no tensor.
         ShapeError: other than ``[E, D]``.
     """
     if edge_dim is None:
@@ -80,6 +80,8 @@ def checked_edge_features(graph: Graph, edge_attr: Tensor | None, edge_dim: int 
     features = graph.edge_features if edge_attr is None else edge_attr
     if features is None:
         return None
+    if not isinstance(features, Tensor):
+        raise InputError(f"edge_attr is a {type(features).__name__}; a tensor [{graph.num_edges}, {edge_dim}] would do")
     if features.dim() == 1:
         features = features.unsqueeze(1)
     if features.shape != (graph.num_edges, edge_dim):

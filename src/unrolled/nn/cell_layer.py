@@ -259,7 +259,6 @@ _KINDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "peephole")
 """The parameters of a layer as `Weights` orders them."""
 
 
-@functools.cache
 def _shapes(cell: Cell, read: int, H: int) -> tuple[tuple[int, ...], ...]:
     """Theirs, of a layer that reads so many features."""
     rows, recurrent_rows = len(cell.input_blocks) * H, len(cell.recurrent_blocks) * H

@@ -94,7 +94,7 @@ class ChebConv(nn.Module):
         Raises:
             InputError, ShapeError: features or edges that do not fit.
         """
-        check_features(x, self.in_channels)
+        check_features(x, self.in_channels, next(self.parameters()))
         graph = fitted(x, edge_index, edge_weight)
         first, *others = self.lins
         y: Tensor = first(x)
@@ -122,6 +122,8 @@ def _scaled_laplacian(
     dtype: torch.dtype,
 ) -> Operator:
     """``L̂ = 2 L / λ_max - I``."""
+    if lambda_max is not None and not bool(torch.as_tensor((lambda_max > 0) & (lambda_max < torch.inf)).all()):
+        raise InputError(f"lambda_max={lambda_max!r}; finite numbers above 0 would do, or None")
     if not isinstance(lambda_max, Tensor):
         return graph.scaled_laplacian(normalisation, lambda_max, dtype=dtype)
     laplacian = graph.laplacian(normalisation, dtype=dtype)

@@ -218,4 +218,4 @@ def checked_lengths(owner: str, given: Any, x: Tensor) -> Tensor | None:
 
 def _has_numbers() -> bool:
     """Whether tensors hold numbers: not while something records or transforms the call; there the kernels check."""
-    return not (modes.is_recorded() or modes.is_transformed())
+    return not modes.is_watched()

@@ -138,7 +138,7 @@ class GATConv(nn.Module):
 
     def _given(self, x: Tensor, edge_index: Any, edge_attr: Tensor | None) -> tuple[Graph, Attention]:
         """The graph with its loops, and what attention is to be computed on it."""
-        check_features(x, self.in_channels)
+        check_features(x, self.in_channels, self.lin.weight)
         given = fitted(x, edge_index)
         features = checked_edge_features(given, edge_attr, self.edge_dim)
         features = looped_features(given, self.self_loops, features, self.fill_value)

@@ -99,7 +99,7 @@ class GCNConv(nn.Module):
         Raises:
             InputError, ShapeError: features or edges that do not fit.
         """
-        check_features(x, self.in_channels)
+        check_features(x, self.in_channels, self.lin.weight)
         graph = fitted(x, edge_index, edge_weight)
         narrow_first = self._cheaper_before(x)
         h = x if narrow_first else self.lin(x)

@@ -123,8 +123,8 @@ def enter_graph(
     first = batched and layer.batch_first
     inside = x.transpose(0, 1) if first else x if batched else x.unsqueeze(1)
     T, B, N, F = inside.shape
-    if T == 0 or N == 0:
-        what = "step" if T == 0 else "node"
+    if T == 0 or B == 0 or N == 0:
+        what = "step" if T == 0 else "sequence" if B == 0 else "node"
         raise ShapeError(f"{owner}: x {list(x.shape)} has no {what}; one or more would do")
     if features is not None and features != F:
         raise ShapeError(f"{owner}: x must have {features} features, its last axis has {F}")

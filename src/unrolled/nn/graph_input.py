@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from unrolled.errors import InputError, ShapeError
 from unrolled.graph import Graph, graph_of
+from unrolled.kernels import autocast
 
 __all__ = ["check_features", "fitted", "glorot", "refuse"]
 
@@ -50,11 +51,11 @@ def check_channels(layer: str, **sizes: Any) -> None:
             raise InputError(f"{layer}: {name}={size!r}; one whole number of 1 or more would do")
 
 
-def check_features(x: Any, channels: int) -> None:
-    """Features ``[…, N, channels]``.
+def check_features(x: Any, channels: int, like: Tensor | None = None) -> None:
+    """Features ``[…, N, channels]``, of the dtype of the weights `like`.
 
     Raises:
-        InputError: no tensor (PyG's pair for two kinds of nodes among them), or not floating point.
+        InputError: no tensor (PyG's pair for two kinds of nodes among them), not floating point, or another dtype.
         ShapeError: other channels.
     """
     if not isinstance(x, Tensor):
@@ -63,6 +64,8 @@ def check_features(x: Any, channels: int) -> None:
         raise ShapeError(f"x {tuple(x.shape)}; [N, {channels}] would do, or [B, N, {channels}]")
     if not x.is_floating_point():
         raise InputError(f"x has dtype {str(x.dtype).removeprefix('torch.')}; features are floating point")
+    if like is not None and x.dtype != like.dtype and not autocast.is_on(x.device):
+        raise InputError(f"x is {x.dtype} but the weights are {like.dtype}; x.to({like.dtype}) would do")
 
 
 def fitted(x: Tensor, edge_index: Any, edge_weight: Tensor | None = None) -> Graph:
@@ -77,6 +80,8 @@ def fitted(x: Tensor, edge_index: Any, edge_weight: Tensor | None = None) -> Gra
         ShapeError: a graph of another number of nodes, or weights of another number of edges.
         InputError: edges that are none.
     """
+    if edge_weight is not None and not isinstance(edge_weight, Tensor):
+        raise InputError(f"edge_weight is a {type(edge_weight).__name__}; a tensor [E] would do")
     nodes = x.shape[-2]
     graph = edge_index if isinstance(edge_index, Graph) else graph_of(edge_index, nodes)
     if graph.num_nodes != nodes:

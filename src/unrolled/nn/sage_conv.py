@@ -91,7 +91,7 @@ class SAGEConv(nn.Module):
         """
         if size is not None:
             raise InputError("SAGEConv: size is for graphs of two kinds of nodes, which are not offered")
-        check_features(x, self.in_channels)
+        check_features(x, self.in_channels, self.lin_l.weight)
         graph = fitted(x, edge_index)
         sent = x if self.lin is None else self.lin(x).relu()
         if self.aggr != "max" and self._cheaper_after(sent):

@@ -71,7 +71,7 @@ class SpectralConv(nn.Module):
         Raises:
             InputError: a directed graph, one of more than 5000 nodes, or of fewer than M.
         """
-        check_features(x, self.in_channels)
+        check_features(x, self.in_channels, self.theta)
         basis = frequencies(fitted(x, edge_index, edge_weight), self.frequencies)[1].to(x.dtype)
         spectrum = torch.einsum("nm,...ni->...mi", basis, x)
         filtered = torch.einsum("...mi,mio->...mo", spectrum, self.theta)

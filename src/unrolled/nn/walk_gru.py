@@ -9,6 +9,7 @@ from torch import Tensor
 
 from unrolled.errors import InputError, ShapeError
 from unrolled.graph import Graph
+from unrolled.graph.checks import node_numbers
 from unrolled.graph.walks import random_walks
 from unrolled.nn.graph_input import check_features, fitted
 from unrolled.nn.gru import GRU
@@ -148,8 +149,13 @@ class WalkGRU(torch.nn.Module):
         graph = fitted(x, graph)
         if nodes is None:
             nodes = self.walk(graph, generator)
-        elif nodes.dim() != 2 or nodes.numel() == 0:
-            raise ShapeError(f"WalkGRU: nodes {list(nodes.shape)}; walks [T, W] would do")
+        else:
+            nodes = node_numbers(nodes, "WalkGRU: nodes")
+            if nodes.dim() != 2 or nodes.numel() == 0:
+                raise ShapeError(f"WalkGRU: nodes {list(nodes.shape)}; walks [T, W] would do")
+            least, most = (int(end) for end in nodes.aminmax())
+            if least < 0 or most >= len(x):
+                raise InputError(f"WalkGRU: nodes from {least} to {most}; nodes are 0…{len(x) - 1}")
         neighbourhood = graph.operator("none", dtype=x.dtype) @ x
         return graph, nodes, torch.cat([x, neighbourhood], 1)[nodes]
 
