@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -43,9 +45,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes stdout once more at exit, which would print the error again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+        _forget_output()
+        return _mistake(f"the output cannot be written: {error.strerror}")
+    except (MemoryError, RuntimeError) as error:
+        wanted = _memory_wanted(error)
+        if wanted is None:
+            raise
+        return _mistake(f"there is not enough memory for this{wanted}: a smaller size, batch or length would do")
     except SystemExit:  # so rich ends a program whose output nobody reads
         return BROKEN_PIPE
     return code
@@ -55,6 +66,21 @@ def _run(arguments: Sequence[str]) -> int:
     code = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
     sys.stdout.flush()
     return code if isinstance(code, int) else 0
+
+
+def _forget_output() -> None:
+    """The interpreter flushes stdout once more at exit, which would print the error again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _memory_wanted(error: Exception) -> str | None:
+    """How much could not be had, in words; None where that is not what happened."""
+    if isinstance(error, MemoryError):
+        return ""
+    found = re.search(r"(?:can't allocate memory: you tried to allocate (\d+) bytes|out of memory)", str(error))
+    if found is None:
+        return None
+    return f" ({int(found[1]) / 2**30:,.1f} GiB at once)" if found[1] else ""
 
 
 def _one_line(message: object) -> str:

@@ -74,6 +74,8 @@ def networks(
 
     if batch < 1:
         raise InputError(f"batch is {batch}: at least 1 sequence")
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed is {seed}: from 0 to below 2^63")
     given = {key: value for key, value in dataclasses.asdict(options).items() if value is not None}
     if names and given:
         first = next(iter(given)).replace("_", "-")

@@ -17,10 +17,12 @@ from unrolled.training import Progress
 
 __all__ = ["Display", "duration", "figures"]
 
+_LONGEST = 1e6 * 365.25 * 86400
+
 
 def duration(seconds: float) -> str:
-    """``0:01:07``."""
-    return str(timedelta(seconds=round(seconds)))
+    """``0:01:07``, up to a million years."""
+    return str(timedelta(seconds=round(min(seconds, _LONGEST))))
 
 
 def figures(progress: Progress, spec: RunSpec) -> str:

@@ -222,6 +222,8 @@ def _train(
     if name is None:
         name = name_to_resume(spec, runs) if resume else free_name(spec, runs)
     console = Console(highlight=False, quiet=not is_first_process())
+    if resume and (runs / name / "result.json").is_file():
+        console.print(Text(f"{runs / name} was finished already: nothing is left to train"), soft_wrap=True)
     final = _follow(spec, name, place.train(spec, name, runs, resume), Display(console))
     if final is None or final.stopped is None:
         print(_how_to_resume(spec, name, runs, place, final), file=sys.stderr)
@@ -286,6 +288,8 @@ def _how_to_resume(spec: RunSpec, name: str, runs: Path, place: Place, final: tr
         words += ["--cell", spec.user_cell]
     words += place.words()
     step = final.step if final is not None else 0
+    if not (runs / name).is_dir():  # a run that is resumed takes its options from there
+        return f"stopped before step 0 of {spec.training.steps}: nothing was begun"
     return f"stopped at step {step} of {spec.training.steps}; go on with: {shlex.join(words)}"
 
 

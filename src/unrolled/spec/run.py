@@ -56,6 +56,9 @@ class RunSpec:
         stop, precision = self.training.stop, self.training.precision
         require(stop in ("never", "validation"), f"stop is {stop!r}: of forecasts never or validation")
         require(precision != "bf16", "precision is 'bf16': of forecasts float32 or float64")
+        standard = TASKS[self.task_name].model
+        assert isinstance(standard, GraphTimeModelSpec)
+        self.over_time.check_options(standard)
 
     def _check_curriculum(self) -> None:
         first, size = self.training.curriculum, self.size
@@ -223,6 +226,9 @@ S = TypeVar("S")
 def _section(defaults: S, given: Mapping[str, Any], where: str) -> S:
     names = [f.name for f in dataclasses.fields(defaults)]  # type: ignore[arg-type]
     _check_keys(given, names, f"{where}.")
+    for key, value in given.items():
+        if isinstance(value, int) and key != "seed" and not -(2**63) <= value < 2**63:  # the seed has its own sentence
+            raise SpecError(f"{where}.{key} is {value}: whole numbers end below 2^63")
     merged = {name: getattr(defaults, name) for name in names} | dict(given)
     try:
         return msgspec.convert(merged, type(defaults))

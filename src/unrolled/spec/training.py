@@ -10,6 +10,8 @@ from unrolled.spec.require import require
 
 __all__ = ["TrainingSpec"]
 
+_TOO_LARGE = 3e38  # for float32, in which optimisers reckon
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpec:
@@ -69,9 +71,9 @@ class TrainingSpec:
         require(self.steps >= 0, f"steps is {self.steps}: 0 or more")
         require(self.batch >= 1, f"batch is {self.batch}: at least 1 sequence")
         require(0 <= self.seed < 2**63, f"seed is {self.seed}: from 0 to below 2^63")
-        require(0 < self.learning_rate < math.inf, f"learning_rate is {self.learning_rate}: a number above 0")
+        require(0 < self.learning_rate < _TOO_LARGE, f"learning_rate is {self.learning_rate}: above 0, below 3e38")
         require(0 <= self.momentum < 1, f"momentum is {self.momentum}: from 0 to below 1")
-        require(0 <= self.weight_decay < math.inf, f"weight_decay is {self.weight_decay}: a number, 0 or more")
+        require(0 <= self.weight_decay < _TOO_LARGE, f"weight_decay is {self.weight_decay}: 0 or more, below 3e38")
         require(self.clip is None or 0 < self.clip < math.inf, f"clip is {self.clip}: a number above 0, or none")
         for name in ("patience", "evaluate_every", "checkpoint_every"):
             require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}: at least 1")
