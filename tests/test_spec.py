@@ -19,7 +19,9 @@ from unrolled.errors import InputError, SpecError, UnknownName, UserCodeError
 from unrolled.spec import (
     CELLS,
     LAYERS,
+    NETWORKS,
     TASKS,
+    GraphTimeModelSpec,
     ModelSpec,
     RunSpec,
     TextSpec,
@@ -233,6 +235,82 @@ def test_a_layers_own_paper_decides_what_is_left_out() -> None:
         assert parse(spec.to_mapping()) == spec
 
 
+@pytest.mark.parametrize("task", ["protein", "sensors"])
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_network_carries_the_tasks_defaults(task: str, network: str, tmp_path: Path) -> None:
+    for options in ({}, {"layer": "cheb"}, {"layer": "sage"}):
+        if options and "layer" not in NETWORKS[network].options:
+            continue
+        spec = default_spec(task, network=network, **options)
+        assert from_yaml(dump_yaml(spec), tmp_path) == spec
+    own = GraphTimeModelSpec(network=network)  # the section's own defaults, which are not the protein's
+    assert dataclasses.replace(default_spec(task), model=own).over_time == own
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "words"),
+    [
+        (
+            "sensors",
+            {"network": "dcrnn", "layer": "sage"},
+            "layer is 'sage' but network is 'dcrnn': it is an option of graph-recurrent and graph",
+        ),
+        (
+            "sensors",
+            {"network": "gconv-gru", "normalisation": "random-walk"},
+            "normalisation is 'random-walk' but network is 'gconv-gru': it is an option of graph-recurrent and graph",
+        ),
+        (
+            "protein",
+            {"network": "graph", "cell": "lstm"},
+            "cell is 'lstm' but network is 'graph': it is an option of graph-recurrent and node-recurrent",
+        ),
+        (
+            "protein",
+            {"network": "node-recurrent", "hops": 3},
+            "hops is 3 but network is 'node-recurrent': it is an option of graph-recurrent, gconv-rnn, gconv-gru, "
+            "gconv-lstm, dcrnn and graph",
+        ),
+        (
+            "sensors",
+            {"network": "node-recurrent", "hops": 2},
+            "hops is 2 but network is 'node-recurrent'",
+        ),
+        (
+            "protein",
+            {"network": "graph-recurrent", "layer": "sage", "hops": 3},
+            "hops is 3 but layer is 'sage': it is an option of gcn and cheb",
+        ),
+        (
+            "sensors",
+            {"network": "graph", "layer": "cheb", "normalisation": "random-walk"},
+            "normalisation is 'random-walk' but layer is 'cheb': it is an option of gcn",
+        ),
+    ],
+)
+def test_an_option_of_another_network_is_refused(task: str, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        default_spec(task, **options)
+    assert words in str(caught.value)
+
+
+def test_every_network_reads_the_options_that_it_says() -> None:
+    """Another value of an option makes another layer: other weights, or others of its settings."""
+
+    def made(**changes: Any) -> str:
+        spec = GraphTimeModelSpec(hidden=6, embedding=6, **changes)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            layer = NETWORKS[spec.network].build(spec, 4)
+        return f"{layer} {[(name, tuple(weight.shape)) for name, weight in layer.state_dict().items()]}"
+
+    others = {"layer": "sage", "cell": "lstm", "hops": 3, "normalisation": "random-walk"}
+    for network, entry in NETWORKS.items():
+        for option, value in others.items():
+            differs = made(network=network) != made(network=network, **{option: value})
+            assert differs == (option in entry.options), f"{network}, {option}"
+
+
 def test_cells_and_layers_are_told_apart() -> None:
     cells, layers = default_spec("palindromes"), default_spec("nodes")
     assert cells.recurrent.cell == cells.network == "lstm"
@@ -388,6 +466,50 @@ def test_healthy_initialisations_keep_the_memory(cell: str, bias: str, initialis
 def test_the_others_are_as_drawn(initialisation: str) -> None:
     assert forget_bias(cell="lstm", initialisation=initialisation) is None
     assert forget_bias(cell="lstm", initialisation=initialisation, forget_bias=2.0) == 2.0
+
+
+OWN_CELLS = """
+import torch
+
+class Plain(torch.nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.forget = torch.nn.Linear(input_size + hidden_size, hidden_size)
+
+    def forward(self, x, hidden):
+        return torch.sigmoid(self.forget(torch.cat([x, hidden], -1))) * hidden
+
+class Draws(Plain):
+    told = None
+
+    def initialise(self, name, *, forget_bias, chrono, generator):
+        self.told = (name, forget_bias, chrono)
+
+class Forgets(Plain):
+    def initialise(self, name, forget_bias=None):
+        pass
+"""
+
+
+@pytest.mark.parametrize("biases", [{"forget_bias": 1.0}, {"chrono": 40}])
+@pytest.mark.parametrize("initialisation", [None, "xavier"])
+def test_a_users_cell_refuses_a_forget_bias_or_sets_it(
+    biases: dict[str, Any], initialisation: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / "own.py").write_text(OWN_CELLS)
+
+    def layer(name: str, **options: Any) -> Any:
+        spec = default_spec("palindromes", cell=f"{tmp_path / 'own.py'}:{name}", hidden=5, **options)
+        return build_model(spec.recurrent, build_task(spec)).layer  # type: ignore[arg-type]
+
+    with pytest.raises(InputError, match="Plain does not say where its forget gate is"):
+        layer("Plain", initialisation=initialisation, **biases)
+    told = layer("Draws", initialisation=initialisation, **biases).cells[0].told
+    assert told == ("xavier", biases.get("forget_bias"), biases.get("chrono"))
+    with pytest.raises(UserCodeError, match=r"Forgets.initialise\(name, .*\) failed: TypeError: .*'chrono'"):
+        layer("Forgets", initialisation=initialisation, **biases)
+    assert layer("Draws").cells[0].told is None  # it keeps what its constructor drew
 
 
 def test_one_bias_vector() -> None:

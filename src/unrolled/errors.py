@@ -62,13 +62,20 @@ class UnknownName(InputError):
         names = list(choices)
         near = difflib.get_close_matches(str(given), names, n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]!r}?" if near else "."
-        super().__init__(f"no {what} {str(given)!r}{hint} {what}s: {', '.join(names) or 'none'}")
+        super().__init__(f"no {what} {str(given)!r}{hint} {_plural(what)}: {', '.join(names) or 'none'}")
         self.what = what
         self.given = given
         self.choices = tuple(names)
 
     def __reduce__(self) -> tuple[type[UnknownName], tuple[str, object, tuple[str, ...]]]:
         return (UnknownName, (self.what, self.given, self.choices))
+
+
+def _plural(what: str) -> str:
+    """Cells, classes, readings of rows; what is plural already, as readings, stays."""
+    head, of, rest = what.partition(" of ")
+    end = "es" if head.endswith("ss") else "" if head.endswith("s") else "s"
+    return f"{head}{end}{of}{rest}"
 
 
 class ShapeError(InputError):

@@ -24,6 +24,13 @@ def test_the_courses_question(cli: Any) -> None:
     assert cli("graph", "course-2020", "--from", "C", "--to", "E").out == answer.out
 
 
+def test_rows_of_nothing_are_not_said_to_sum_to_one(cli: Any) -> None:
+    answer = cli("graph", "A-B:-1")
+    assert answer.code == 0
+    assert "Those of D~⁻¹A~ (random-walk) do where D~ is not 0; those of Â only" in answer.err
+    assert "Those of D~⁻¹A~ (random-walk) do; those of Â only" in cli("graph", COURSE).err
+
+
 def test_a_larger_graph_is_summed_up(cli: Any) -> None:
     out = cli("graph", "karate", "--from", 1).out
     assert "34 nodes, 78 edges both ways" in out

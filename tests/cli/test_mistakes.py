@@ -141,6 +141,13 @@ EDGES, NODES = "source,target\na,b\nb,c\n", "node,label\na,x\nb,y\nc,x\n"
         (EDGES, "node,label\na,x\nb,y\n", "has node 'c', which 'nodes.csv' does not have"),
         (EDGES, "node,label\na,x\nb,y\nc,x\nc,x\n", "has node 'c' twice"),
         (EDGES, "node,size\na,1\nb,2\nc,3\n", "has no labels to learn"),
+        (
+            EDGES,
+            "node,label,f1,f2\na,x,1,1\nb,y,2,nan\nc,x,3,3\n",
+            "'nodes.csv' has nan in the column 'f2' of node 'b': features are finite numbers",
+        ),
+        (EDGES, "node,label,f1\na,x,1\nb,y,-inf\nc,x,3\n", "has -inf in the column 'f1' of node 'b'"),
+        (EDGES, "node,label,f1\na,x,1\nb,y,1e300\nc,x,3\n", "has 1e+300 in the column 'f1' of node 'b'"),
         (EDGES, "node,label,split\na,x,train\nb,y,dev\nc,x,test\n", "has the split 'dev'"),
         (EDGES, "node,label,split\na,x,train\nb,y,test\nc,x,test\n", "no labelled node to use for validation"),
     ],
@@ -150,6 +157,19 @@ def test_an_unusable_graph_costs_one_line(cli: Any, edges: str, nodes: str, expe
     Path("nodes.csv").write_text(nodes)
     assert expected in cli("train", "nodes", "--graph", "edges.csv", "--nodes", "nodes.csv").mistake
     assert not Path("runs").exists()
+
+
+def test_a_forget_bias_for_a_cell_of_ones_own_costs_one_line(cli: Any) -> None:
+    cell = Path(__file__).parents[2] / "examples" / "minimal_gated_unit.py"
+    for option in (("--forget-bias", 1), ("--chrono", 40)):
+        answer = cli("train", "palindromes", "--cell", f"{cell}:MinimalGatedUnit", *option)
+        assert "MinimalGatedUnit does not say where its forget gate is" in answer.mistake
+    assert not Path("runs").exists()
+
+
+def test_a_class_that_a_file_does_not_have_costs_one_line(cli: Any) -> None:
+    Path("cell.py").write_text("import torch\nclass MyCell(torch.nn.RNNCell):\n    pass\n")
+    assert "no class 'Nope'. classes: MyCell" in cli("train", "palindromes", "--cell", "cell.py:Nope").mistake
 
 
 def test_attention_of_the_wrong_size_costs_one_line(cli: Any) -> None:

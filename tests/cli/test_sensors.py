@@ -58,6 +58,7 @@ def test_a_file_is_learnt_and_reported(files, tmp_path):
         (["--window", "500"], "too few readings for a window of 500"),
         (["--edges", "none.csv"], "no file of edges 'none.csv'"),
         (["--network", "grahp"], "did you mean 'graph'"),
+        (["--network", "dcrnn", "--layer", "sage"], "layer is 'sage' but network is 'dcrnn': it is an option of graph"),
     ],
 )
 def test_a_mistake_is_one_line(files, tmp_path, words, says):

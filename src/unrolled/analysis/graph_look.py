@@ -165,7 +165,7 @@ def look_at(graph: Graph, *, source: str | None = None, target: str | None = Non
         distances=_distances(graph) if is_small else None,
         reached=None if source is None else _reached(graph, node_called(graph, source)),
         walk=None if source is None or target is None else _walk(graph, adjacency, source, target, hops),
-        warnings=_warnings(row_sums[-1]),
+        warnings=_warnings(row_sums),
     )
 
 
@@ -260,13 +260,15 @@ def _exact_sums(adjacency: Rows, normalisation: str) -> list[str]:
     return written
 
 
-def _warnings(symmetric: RowSums) -> tuple[str, ...]:
+def _warnings(row_sums: tuple[RowSums, ...]) -> tuple[str, ...]:
+    _, random_walk, symmetric = row_sums
     if symmetric.are_one:
         return ()
+    where = "" if random_walk.are_one else " where D~ is not 0"
     low, high = min(symmetric.sums), max(symmetric.sums)
     return (
         f"“The rows of Â sum to one” is false here: they sum to {low:.4f} … {high:.4f}. "
-        "Those of D~⁻¹A~ (random-walk) do; those of Â only where all neighbours have the same degree.",
+        f"Those of D~⁻¹A~ (random-walk) do{where}; those of Â only where all neighbours have the same degree.",
     )
 
 

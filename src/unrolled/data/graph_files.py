@@ -7,14 +7,14 @@ and whichever there are of ``edge_weight``, ``edge_features``, ``node_features``
 ``.csv`` and ``.tsv`` have a header and a line an edge, with the columns ``source``, ``target`` and perhaps ``weight``.
 A second file may say what is known of each node: a column ``node`` with the names that the edges use, and whichever
 there are of ``label`` (words or numbers; empty: not known), ``split`` (train, validation or test) and columns of
-numbers, which become features.
+numbers, which become features; not-a-number and infinity are refused, here as in ``.npz``.
 
 Anything else is read as text, ``A-B A-E B->C``; see `unrolled.graph.text`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,11 +81,22 @@ def _arrays(path: Path) -> Graph:
     carried = {name: arrays[name] for name in ("edge_features", "node_features", "labels") if name in arrays}
     rows = [len(value) for name, value in carried.items() if name != "edge_features"]
     count = int(arrays["num_nodes"]) if "num_nodes" in arrays else rows[0] if rows else None
+    if "node_features" in carried:
+        _check_finite(carried["node_features"], path)
     try:
         graph = Graph.from_edge_index(index, arrays.get("edge_weight"), count, **carried)
         return replace(graph, masks={n: _mask(arrays[n], graph.num_nodes, n) for n in _MASKS if n in arrays})
     except InputError as error:
         raise InputError(f"{str(path)!r}: {error}") from None
+
+
+def _check_finite(features: Tensor, path: Path) -> None:
+    finite = torch.isfinite(features)
+    if not bool(finite.all()):
+        place = (~finite).nonzero()[0].tolist()
+        raise InputError(
+            f"{str(path)!r}: node_features{place} is {features[tuple(place)]}; features are finite numbers"
+        )
 
 
 def _mask(given: Tensor, nodes: int, name: str) -> Tensor:
@@ -135,19 +146,27 @@ def _with_nodes(graph: Graph, edges: Path, path: Path) -> Graph:
         moved[graph.receivers],
         len(names),
         edge_weight=graph.edge_weight,
-        node_features=_numbers(columns),
+        node_features=_numbers(columns, path, names),
         labels=_labels(columns, path),
         masks=_split(columns, path),
         names=tuple(names),
     )
 
 
-def _numbers(columns: Mapping[str, Any]) -> Tensor | None:
-    taken = [
-        torch.from_numpy(column.astype(np.float32))
-        for name, column in columns.items()
-        if name not in ("node", "label", "split") and column.dtype.kind in "if"
-    ]
+def _numbers(columns: Mapping[str, Any], path: Path, names: Sequence[str]) -> Tensor | None:
+    taken = []
+    for name, column in columns.items():
+        if name in ("node", "label", "split") or column.dtype.kind not in "if":
+            continue
+        with np.errstate(over="ignore"):
+            numbers = column.astype(np.float32)
+        wrong = np.flatnonzero(~np.isfinite(numbers))
+        if len(wrong):
+            raise InputError(
+                f"{str(path)!r} has {column[wrong[0]]} in the column {name!r} of node {names[wrong[0]]!r}: features "
+                "are finite numbers (float32)"
+            )
+        taken.append(torch.from_numpy(numbers))
     return torch.stack(taken, 1) if taken else None
 
 

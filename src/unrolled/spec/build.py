@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from unrolled import data, nn
+from unrolled.errors import UnrolledError, UserCodeError
 from unrolled.spec.graph_model import LAYERS, GraphModelSpec
 from unrolled.spec.graph_time_model import NETWORKS, GraphTimeModelSpec
 from unrolled.spec.model import CELLS, DEFAULT_INITIALISATION, ModelSpec, is_user_cell
@@ -184,14 +185,30 @@ def build_model(
             recurrent_dropout=spec.recurrent_dropout,
             output_dropout=spec.output_dropout,
         )
-    if spec.initialisation is None and is_user_cell(spec.cell):
+    asked = (spec.initialisation, spec.forget_bias, spec.chrono)
+    if is_user_cell(spec.cell) and all(value is None for value in asked):
         model.initialise_ends(DEFAULT_INITIALISATION, generator=generator)
     else:
-        name = spec.initialisation or DEFAULT_INITIALISATION
-        model.initialise(name, forget_bias=_forget_bias(spec, name, layer), chrono=spec.chrono, generator=generator)
+        _draw(model, spec, generator)
     if spec.bias == "one" and not is_user_cell(spec.cell):
         nn.single_bias(layer)
     return model
+
+
+def _draw(model: nn.SequenceClassifier | nn.CharacterModel, spec: ModelSpec, generator: torch.Generator | None) -> None:
+    name = spec.initialisation or DEFAULT_INITIALISATION
+    bias = _forget_bias(spec, name, model.layer)
+    try:
+        model.initialise(name, forget_bias=bias, chrono=spec.chrono, generator=generator)
+    except UnrolledError:
+        raise
+    except Exception as error:
+        if not is_user_cell(spec.cell):
+            raise
+        kind = spec.cell.rpartition(":")[2]
+        raise UserCodeError(
+            f"{kind}.initialise(name, forget_bias=…, chrono=…, generator=…) failed: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _forget_bias(spec: ModelSpec, initialisation: str, layer: torch.nn.Module) -> float | None:

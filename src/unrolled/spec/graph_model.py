@@ -10,10 +10,22 @@ from torch.nn import Module
 
 from unrolled import nn
 from unrolled.errors import UnknownName
-from unrolled.spec.require import require
+from unrolled.spec.require import require, require_own
 from unrolled.spec.training import TrainingSpec
 
-__all__ = ["LAYERS", "GraphModelSpec", "LayerEntry"]
+__all__ = ["LAYERS", "LAYER_OPTIONS", "GraphModelSpec", "LayerEntry"]
+
+_ATTENTIVE = ("gat", "gatv2")
+
+LAYER_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "heads": _ATTENTIVE,
+    "output_heads": _ATTENTIVE,
+    "attention_dropout": _ATTENTIVE,
+    "hops": ("gcn", "cheb"),
+    "normalisation": ("gcn",),
+    "aggregation": ("sage",),
+}
+"""The options that not every graph layer has, with the layers that do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,18 +65,8 @@ class GraphModelSpec:
             require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}: at least 1")
         for name in ("dropout", "attention_dropout"):
             require(0 <= getattr(self, name) < 1, f"{name} is {getattr(self, name)}: a share from 0 to below 1")
-        self._only(("gat", "gatv2"), "heads", "output_heads", "attention_dropout")
-        self._only(("gcn", "cheb"), "hops")
-        self._only(("gcn",), "normalisation")
-        self._only(("sage",), "aggregation")
-
-    def _only(self, layers: tuple[str, ...], *options: str) -> None:
-        for option in options:
-            value = getattr(self, option)
-            require(
-                self.layer in layers or value == type(self).__dataclass_fields__[option].default,
-                f"{option} is {value!r} but layer is {self.layer!r}: it is an option of {' and '.join(layers)}",
-            )
+        for option, layers in LAYER_OPTIONS.items():
+            require_own(self, option, "layer", layers)
 
     def width(self, place: int) -> int:
         """Features that hidden layer ``place`` makes, all heads together."""

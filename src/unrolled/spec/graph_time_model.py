@@ -10,8 +10,9 @@ from torch.nn import Module
 
 from unrolled import nn
 from unrolled.errors import UnknownName
+from unrolled.spec.graph_model import LAYER_OPTIONS
 from unrolled.spec.model import CELLS
-from unrolled.spec.require import require
+from unrolled.spec.require import require, require_own
 
 __all__ = ["NETWORKS", "GraphTimeModelSpec", "NetworkEntry"]
 
@@ -28,8 +29,10 @@ class GraphTimeModelSpec:
         cell: graph-recurrent and node-recurrent: rnn, gru, lstm, peephole or full-peephole.
         hidden: H, units of the recurrent layer, or features of a graph layer.
         embedding: features that the inputs are made into before any layer.
-        hops: how far one graph layer, or one step of gates, hears, as products with the graph's matrix.
-        normalisation: gcn only: symmetric (D^-1/2 A D^-1/2) or random-walk (D^-1 A, rows sum to one).
+        hops: all but node-recurrent, and of layers gcn and cheb: how far one graph layer, or one step of gates, hears,
+            as products with the graph's matrix.
+        normalisation: graph-recurrent and graph, gcn only: symmetric (D^-1/2 A D^-1/2) or random-walk (D^-1 A, rows
+            sum to one).
         dropout: share of the layer's last outputs dropped before the readout while training.
     """
 
@@ -51,6 +54,21 @@ class GraphTimeModelSpec:
             require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}: at least 1")
         require(0 <= self.dropout < 1, f"dropout is {self.dropout}: a share from 0 to below 1")
 
+    def check_options(self, standard: GraphTimeModelSpec) -> None:
+        """Whether each option that is set is one of this network and its layer.
+
+        Args:
+            standard: the task's defaults, which any network may carry.
+
+        Raises:
+            SpecError: one is not.
+        """
+        for option in ("layer", "cell", "hops", "normalisation"):
+            networks = tuple(name for name, entry in NETWORKS.items() if option in entry.options)
+            require_own(self, option, "network", networks, standard)
+            if option in LAYER_OPTIONS and "layer" in NETWORKS[self.network].options:
+                require_own(self, option, "layer", LAYER_OPTIONS[option], standard)
+
 
 Build = Callable[[GraphTimeModelSpec, int], Module]
 """From the spec and the steps of a window to the layer over graph and time."""
@@ -63,10 +81,12 @@ class NetworkEntry:
     Attributes:
         build: the layer, from the embedding's features to H.
         title: in a few words.
+        options: those that not every network has.
     """
 
     build: Build
     title: str
+    options: tuple[str, ...]
 
 
 def _conv(spec: GraphTimeModelSpec, inputs: int) -> Module:
@@ -95,9 +115,16 @@ def _graph(spec: GraphTimeModelSpec, window: int) -> Module:
 
 
 NETWORKS: Mapping[str, NetworkEntry] = {
-    "graph-recurrent": NetworkEntry(_graph_recurrent, "a graph layer at every step, then a recurrent layer a node"),
-    **{name: NetworkEntry(_gates(name), "graph convolutions inside the gates") for name in nn.GRAPH_TIME_LAYERS},
-    "node-recurrent": NetworkEntry(_node_recurrent, "a recurrent layer for each node by itself"),
-    "graph": NetworkEntry(_graph, "two graph layers on the window laid flat"),
+    "graph-recurrent": NetworkEntry(
+        _graph_recurrent,
+        "a graph layer at every step, then a recurrent layer a node",
+        ("layer", "cell", "hops", "normalisation"),
+    ),
+    **{
+        name: NetworkEntry(_gates(name), "graph convolutions inside the gates", ("hops",))
+        for name in nn.GRAPH_TIME_LAYERS
+    },
+    "node-recurrent": NetworkEntry(_node_recurrent, "a recurrent layer for each node by itself", ("cell",)),
+    "graph": NetworkEntry(_graph, "two graph layers on the window laid flat", ("layer", "hops", "normalisation")),
 }
 """Every network over graph and time by the name that specs and the command line use."""

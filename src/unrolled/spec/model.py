@@ -42,7 +42,8 @@ class ModelSpec:
         tied: text only: the readout's weights are the embedding's, of size hidden.
         bias: two bias vectors per gate (torch), one (the equations) or none.
         initialisation: how weights are drawn, on each gate's own block; normal is N(0,1) on everything, as report A
-            has it (default: xavier; your own cell keeps what its constructor drew).
+            has it (default: xavier; your own cell keeps what its constructor drew, unless forget_bias or chrono is
+            given).
         forget_bias: the forget gate's bias, both vectors summed (default: 1 under xavier, kaiming and orthogonal
             for cells that have the gate; as drawn under torch and normal).
         chrono: chrono initialisation for memories up to this many steps (Tallec & Ollivier 2018).

@@ -68,6 +68,10 @@ def test_arrays(tmp_path: Path) -> None:
         ({"x": np.zeros(3)}, "edge_index"),
         ({"edge_index": np.array([[0, 9], [1, 2]]), "labels": np.zeros(3, dtype=int)}, "edge 1 is 9→2"),
         ({"edge_index": np.array([[0], [1]]), "train": np.array([7])}, "train names nodes from 7 to 7"),
+        (
+            {"edge_index": np.array([[0], [1]]), "node_features": np.array([[1, 2], [3, np.nan]])},
+            r"node_features\[1, 1\] is nan; features are finite numbers",
+        ),
         ({"edge_index": np.array([None, 1])}, "no arrays can be read"),
     ],
 )
