@@ -148,6 +148,11 @@ EDGES, NODES = "source,target\na,b\nb,c\n", "node,label\na,x\nb,y\nc,x\n"
         ),
         (EDGES, "node,label,f1\na,x,1\nb,y,-inf\nc,x,3\n", "has -inf in the column 'f1' of node 'b'"),
         (EDGES, "node,label,f1\na,x,1\nb,y,1e300\nc,x,3\n", "has 1e+300 in the column 'f1' of node 'b'"),
+        (
+            EDGES,
+            "node,label,f1\na,x,1\nb,y,\nc,x,3\n",
+            "'nodes.csv' has no number in the column 'f1' of node 'b': every feature is one",
+        ),
         (EDGES, "node,label,split\na,x,train\nb,y,dev\nc,x,test\n", "has the split 'dev'"),
         (EDGES, "node,label,split\na,x,train\nb,y,test\nc,x,test\n", "no labelled node to use for validation"),
     ],

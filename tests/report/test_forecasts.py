@@ -15,6 +15,7 @@ from unrolled.errors import InputError
 from unrolled.record import load_forecaster, load_model, open_run
 from unrolled.report import render_report
 from unrolled.report.movie import render_movie
+from unrolled.report.origins import describe
 from unrolled.spec import default_spec
 from unrolled.training import train
 
@@ -73,3 +74,16 @@ def test_the_movie_shows_what_was_forecast(run: Path) -> None:
 def test_a_run_that_forecasts_has_no_network_of_cells(run: Path) -> None:
     with pytest.raises(InputError, match="learnt to forecast protein"):
         load_model(open_run(run))
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        ("gconv-gru", "gconv-gru 32"),
+        ("graph", "graph (gcn) 32"),
+        ("node-recurrent", "node-recurrent (gru) 32"),
+        ("graph-recurrent", "graph-recurrent (gcn, gru) 32"),
+    ],
+)
+def test_a_network_is_told_by_the_layers_that_it_has(network: str, said: str) -> None:
+    assert f"; {said}, dropout" in describe(default_spec("sensors", network=network))

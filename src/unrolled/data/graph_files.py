@@ -156,7 +156,10 @@ def _with_nodes(graph: Graph, edges: Path, path: Path) -> Graph:
 def _numbers(columns: Mapping[str, Any], path: Path, names: Sequence[str]) -> Tensor | None:
     taken = []
     for name, column in columns.items():
-        if name in ("node", "label", "split") or column.dtype.kind not in "if":
+        if name in ("node", "label", "split"):
+            continue
+        if column.dtype.kind not in "if":
+            _refuse_gaps(name, column, path, names)
             continue
         with np.errstate(over="ignore"):
             numbers = column.astype(np.float32)
@@ -168,6 +171,22 @@ def _numbers(columns: Mapping[str, Any], path: Path, names: Sequence[str]) -> Te
             )
         taken.append(torch.from_numpy(numbers))
     return torch.stack(taken, 1) if taken else None
+
+
+def _refuse_gaps(name: str, column: Any, path: Path, names: Sequence[str]) -> None:
+    """A column of words is no feature; one of numbers with a gap was meant to be one."""
+    gaps = [not str(value).strip() for value in column]
+    if any(gaps) and not all(gaps) and all(gap or _is_number(value) for gap, value in zip(gaps, column, strict=True)):
+        node = names[gaps.index(True)]
+        raise InputError(f"{str(path)!r} has no number in the column {name!r} of node {node!r}: every feature is one")
+
+
+def _is_number(value: object) -> bool:
+    try:
+        float(str(value))
+    except ValueError:
+        return False
+    return True
 
 
 def _labels(columns: Mapping[str, Any], path: Path) -> Tensor | None:

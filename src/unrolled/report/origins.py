@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from unrolled.record import Run
-from unrolled.spec import NodesSpec, ProteinSpec, RunSpec, SensorsSpec, TextSpec, dump_yaml
+from unrolled.spec import NETWORKS, NodesSpec, ProteinSpec, RunSpec, SensorsSpec, TextSpec, dump_yaml
 
 __all__ = ["Origin", "SpecView", "describe", "origin"]
 
@@ -106,12 +106,10 @@ def _describe_protein(spec: RunSpec, task: ProteinSpec) -> str:
 
 def _describe_over_time(spec: RunSpec) -> str:
     model, training = spec.over_time, spec.training
-    parts = {
-        "graph": model.layer,
-        "node-recurrent": model.cell,
-    }
+    own = NETWORKS[model.network].options
+    parts = ", ".join(getattr(model, name) for name in ("layer", "cell") if name in own)
     return (
-        f"{model.network} ({parts.get(model.network, f'{model.layer}, {model.cell}')}) {model.hidden}, dropout "
+        f"{model.network}{f' ({parts})' if parts else ''} {model.hidden}, dropout "
         f"{model.dropout:g}; {training.optimiser} {training.learning_rate:g}, weight decay {training.weight_decay:g}, "
         f"batch {training.batch}, {training.steps} steps"
     )
