@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,13 @@ def test_a_file_and_a_bare_expression(cli: Any, tmp_path: Path) -> None:
     answer = cli("derive", "--file", page, "--model", "lstm")
     assert answer.code == 1 and "is missing" in answer.out
     assert cli("derive", "yhat - y", "--of", "dL/dp").code == 0
+
+
+@pytest.mark.parametrize("words", [("--file", "-"), ("--file=-",)])
+def test_a_hyphen_is_standard_input(cli: Any, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"dL/dW_ph = (yhat - y) h[T]^T\n")))
+    answer = cli("derive", *words)
+    assert answer.code == 0 and "✓ right" in answer.out, answer
 
 
 def test_the_shipped_derivations_are_listed(cli: Any) -> None:

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 GALLERY = Path(__file__).parents[1] / "doctor" / "gallery"
 
 
@@ -34,7 +36,18 @@ def test_what_cannot_be_judged_is_exit_code_2(cli: Any) -> None:
     assert answer.out.startswith("not judged: ")
 
 
-def test_mistakes_cost_one_line(cli: Any) -> None:
-    said = cli("doctor", "absent.py:Cell", "--as", "lstm")
-    assert said.code == 2
-    assert said.err.endswith("error: no file 'absent.py' to take 'Cell' from\n")
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("absent.py:Cell", "--as", "lstm"), "no file 'absent.py' to take 'Cell' from"),
+        (("here.py", "--as", "lstm"), "'here.py' names no module: give path/to/file.py:Name"),
+        (("here.py:Cell", "--as", "lstm", "--step", "here.py"), "'here.py' names no train step"),
+        (("here.py:Cell", "--as", "lstn"), "no reference 'lstn'; did you mean 'lstm'?"),
+        (("here.py:Cell", "--as", "lstm", "--seconds", "0"), "the time limit is 0 seconds"),
+        (("here.py:Cell",), "--as is missing; `unrolled doctor --help`"),
+        (("here.py:Cell", "--as"), "--as needs a value; `unrolled doctor --help`"),
+    ],
+)
+def test_mistakes_cost_one_line_and_nothing_is_said_to_run(cli: Any, words: tuple[str, ...], expected: str) -> None:
+    Path("here.py").write_text("raise AssertionError\n", encoding="utf-8")
+    assert cli("doctor", *words).mistake.startswith(expected)

@@ -169,7 +169,7 @@ def test_a_conversation_changes_its_manner(cli: Any, novel: Path, monkeypatch: p
         "temperature 0.25 (tau 4), top-k 3, top-p 0.5, seed 0",
         "greedy, top-k 3, top-p 0.5, seed 0",
         "greedy, top-p 0.5, seed 0",
-        "error: tau is 0: above 0, it is 1/T",
+        "error: tau is 0: a finite number above 0, it is 1/T",
         "error: temperature is 'x': not a number",
         "error: length needs a whole number",
     ]
@@ -271,6 +271,9 @@ def test_a_terminal_is_not_told_to_obey(monkeypatch: pytest.MonkeyPatch) -> None
     ("words", "sentence"),
     [
         (("--samples", "0"), "samples is 0"),
+        (("--temperature", "-1"), "temperature is -1.0: a finite number above 0, or greedy"),
+        (("--tau", "inf"), "tau is inf: a finite number above 0, it is 1/T"),
+        (("--beam", "0"), "beam is 0: at least 1"),
         (("--top-k", "0"), "top_k is 0"),
         (("--top-p", "2"), "top_p is 2.0"),
         (("--beam", "2", "--top-k", "3"), "--beam and --top-k are given together"),

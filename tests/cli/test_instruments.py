@@ -40,15 +40,17 @@ def test_reach_as_json(cli: Any) -> None:
 
 def test_a_run_is_seen_as_it_began_and_as_it_is(cli: Any, quick: tuple[str, ...]) -> None:
     assert cli("train", "palindromes", "--name", "mine", "--cell", "rnn", *quick).code == 0
-    answer = cli("gradients", "mine", "--out", "look.html")
+    answer = cli("gradients", "mine", "--out", "[b]look.html")
     assert answer.code == 0
-    page = Path("look.html").read_text(encoding="utf-8")
+    assert "[b]look.html  open it in a browser" in answer.out
+    page = Path("[b]look.html").read_text(encoding="utf-8")
     assert page.count("<svg") == 5  # h; the parts and the gates of each
     assert "trained" in answer.out
     assert "Published beside measured" not in page
-    answer = cli("reach", "mine", "--length", "12", "--out", "reach.html")
+    answer = cli("reach", "mine", "--length", "12", "--out", "[b]reach.html")
     assert answer.code == 0
-    assert "12" in Path("reach.html").read_text(encoding="utf-8")
+    assert "[b]reach.html  open it in a browser" in answer.out
+    assert "12" in Path("[b]reach.html").read_text(encoding="utf-8")
 
 
 def test_a_run_begins_with_the_weights_that_training_drew(cli: Any, quick: tuple[str, ...]) -> None:
@@ -64,7 +66,9 @@ def test_a_run_begins_with_the_weights_that_training_drew(cli: Any, quick: tuple
         ("gradients nobody", "no run 'nobody'"),
         ("gradients --cell lstn", "no cell 'lstn'; did you mean 'lstm'?"),
         ("gradients --batch 0", "batch is 0: at least 1 sequence"),
-        ("gradients --length -1", "length"),
+        ("gradients --length 0", "length is 0: at least 1"),
+        ("gradients nobody --length -1", "length is -1: at least 1"),
+        ("reach --length 0", "length is 0: at least 1"),
         ("gradients --scale -1 --cell rnn", "scale is -1.0: 0 or more"),
         ("gradients --hiden 5", "no option '--hiden'; did you mean '--hidden'?"),
         ("gradients nobody --hidden 5", "--hidden is for an untrained network"),

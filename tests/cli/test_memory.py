@@ -46,8 +46,9 @@ def test_what_is_missing_is_trained_once_and_kept(cli: Any) -> None:
     assert again.code == 0
     assert not list_runs("elsewhere")
     assert Path("kept.parquet").read_bytes() == before
-    gathered = cli(*words, "--no-train", "--results", "gathered.parquet")
+    gathered = cli(*words, "--no-train", "--results", "gathered.parquet", "--out", "[b]page.html", "--svg", "[b]svg")
     assert gathered.code == 0
+    assert "[b]page.html  open it" in gathered.out and "[b]svg/palindromes-healthy-settings.svg" in gathered.out
     assert len(read_results("gathered.parquet")) == 4
 
 

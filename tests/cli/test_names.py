@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from unrolled.cli.names import default_name
+from unrolled.errors import SpecError
 from unrolled.spec import default_spec
+from unrolled.training.ledger import require_name
 
 
 @pytest.mark.parametrize(
@@ -23,3 +25,14 @@ from unrolled.spec import default_spec
 )
 def test_default_names(task: str, changes: dict[str, object], name: str) -> None:
     assert default_name(default_spec(task, **changes)) == name
+
+
+def test_a_refused_name_is_told_what_would_do() -> None:
+    for name in ("_x", "(x)", " x", "é" * 100):
+        require_name(name)
+    told = (
+        r"give 1 to 200 bytes of printable characters that do not begin with \. - or ~ and do not end with \. or a sp"
+    )
+    for name in ("", ".x", "-x", "~x", "x.", "x ", "é" * 101, "a\tb", "\udc80"):
+        with pytest.raises(SpecError, match=told):
+            require_name(name)

@@ -38,6 +38,12 @@ def test_runs_for_people_and_for_programs(cli: Any, quick: tuple[str, ...]) -> N
     assert 0 <= run["accuracy"] < 1
 
 
+def test_brackets_in_a_name_are_part_of_it(cli: Any, quick: tuple[str, ...]) -> None:
+    for name in ("[red]x", "a[b]c"):
+        assert cli("train", "palindromes", *quick, "--name", name).code == 0
+    assert sorted(line.split()[0] for line in cli("runs").out.splitlines()[1:]) == ["[red]x", "a[b]c"]
+
+
 def test_a_report_of_runs(cli: Any, quick: tuple[str, ...]) -> None:
     assert cli("train", "palindromes", *quick, "--name", "one").code == 0
     answer = cli("report", "one", "--out", "page.html")

@@ -111,13 +111,40 @@ def test_a_failed_run_is_kept_with_its_reason_and_tried_again_on_request(cli: An
     assert retried.code == 1 and "not today" in retried.out
 
 
+def test_brackets_in_an_option_are_part_of_it(cli: Any) -> None:
+    Path("[b]mine.py").write_text(BROKEN)
+    answer = cli("sweep", "palindromes", "--cell", "rnn,[b]mine.py:Cell", "--length", "3", *TINY)
+    assert "[b]mine.py:Cell" in [line.split()[0] for line in answer.out.splitlines()], answer
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
         (["sweep", "palindrome"], "did you mean 'palindromes'?"),
         (["sweep", "nowhere.yaml"], "no file 'nowhere.yaml'"),
+        (["sweep", "palindromes", "--cell="], "--cell is '': there is an empty value in it; give at least one"),
         (["sweep", "palindromes", "--cell", "rnn,lstn"], "did you mean 'lstm'?"),
         (["sweep", "palindromes", "--length", "9:3"], "the range '9:3' is empty"),
+        (
+            ["sweep", "palindromes", "--length", "5:10:-1"],
+            "the range '5:10:-1' goes in steps of -1: a step is 1 or more",
+        ),
+        (
+            ["sweep", "palindromes", "--length", "3,5:10:0"],
+            "the range '5:10:0' goes in steps of 0: a step is 1 or more",
+        ),
+        (
+            ["sweep", "palindromes", "--length", "1:1000000000000", "--dry-run"],
+            "has 1000000000000 values, at most 1000000",
+        ),
+        (
+            ["sweep", "palindromes", "--cell", "rnn,,lstm"],
+            "--cell is 'rnn,,lstm': there is an empty value in it; did you mean 'rnn,lstm'?",
+        ),
+        (
+            ["sweep", "palindromes", "--learning-rate", " ,"],
+            "--learning-rate is ' ,': there is an empty value in it; give at least one",
+        ),
         (["sweep", "palindromes", "--length", "ten,9"], "task.length is 'ten'"),
         (["sweep", "palindromes", "--lenght", "9"], "--lenght"),
         (["sweep", "palindromes", "--workers", "0"], "workers is 0: at least 1"),

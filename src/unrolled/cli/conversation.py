@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from unrolled.cli.beginnings import require_utf8
 from unrolled.cli.written import announce, open_texts, put, read_first, say
 from unrolled.errors import InputError, UnknownName, UnrolledError
-from unrolled.generation import Choice, Stream
+from unrolled.generation import Choice, Stream, temperature_of
 
 if TYPE_CHECKING:
     from unrolled.generation import TextModel
@@ -92,9 +92,7 @@ def _set(model: TextModel, options: dict[str, Any], length: int, name: str, valu
         choice = dataclasses.replace(choice, temperature=None)
     elif name in ("temperature", "tau"):
         given = _number(name, value, float)
-        if name == "tau" and given <= 0:
-            raise InputError(f"tau is {given:g}: above 0, it is 1/T")
-        choice = dataclasses.replace(choice, temperature=1 / given if name == "tau" else given or None)
+        choice = dataclasses.replace(choice, temperature=temperature_of(given) if name == "tau" else given or None)
     else:
         kept = None if value == "none" else _number(name, value, int if name == "top-k" else float)
         change: dict[str, Any] = {name.replace("-", "_"): kept}

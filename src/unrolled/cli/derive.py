@@ -31,7 +31,7 @@ def derive(
     *,
     model: str | None = None,
     of: str | None = None,
-    file: Path | None = None,
+    file: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
     example: str | None = None,
     examples: Annotated[bool, Parameter(negative=())] = False,
     seed: int = 0,

@@ -33,10 +33,11 @@ def doctor(
         as_json: as JSON, for programs.
     """
     from unrolled.cli.diagnosis import print_diagnosis
-    from unrolled.doctor import consult
+    from unrolled.doctor import REFERENCES, consult
 
-    said = f"this runs the code of {_files(module, step)} in a separate process, for at most {seconds:g} s"
-    print(said, file=sys.stderr)
+    if reference in REFERENCES and seconds > 0:  # otherwise `consult` refuses, and nothing is run
+        said = f"this runs the code of {_files(module, step)} in a separate process, for at most {seconds:g} s"
+        print(said, file=sys.stderr)
     waiting = Console(stderr=True)
     with waiting.status("examining …"):
         found = consult(module, reference, step, seconds=seconds)
@@ -48,5 +49,7 @@ def doctor(
 
 
 def _files(module: str, step: str | None) -> str:
-    files = dict.fromkeys(target.rpartition(":")[0] for target in (module, step) if target is not None)
-    return " and ".join(files)
+    from unrolled.doctor.loading import split
+
+    named = ((module, "module"), (step, "train step"))
+    return " and ".join(dict.fromkeys(str(split(target, what)[0]) for target, what in named if target is not None))

@@ -72,6 +72,7 @@ def generate(
     _require(0 <= seed < 2**63, f"seed is {seed}: from 0 to below 2^63")
     _require(length >= 0, f"length is {length}: 0 or more characters")
     _require(samples >= 1, f"samples is {samples}: at least 1")
+    _require(beam is None or beam >= 1, f"beam is {beam}: at least 1")
     drawn = {"--temperature": temperature, "--tau": tau, "--greedy": greedy or None, "--top-k": top_k, "--top-p": top_p}
     _together("--beam", beam, {**drawn, "--interactive": interactive or None})
     _together("--interactive", interactive or None, {"--prompt": prompt, "--prompt-file": prompt_file})
@@ -114,7 +115,7 @@ def _temperature(temperature: float | None, tau: float | None, greedy: bool) -> 
     if greedy or temperature == 0:
         return None
     if tau is not None:
-        if tau <= 0:
-            raise InputError(f"tau is {tau}: above 0, it is 1/T")
-        return 1 / tau
+        from unrolled.generation import temperature_of
+
+        return temperature_of(tau)
     return 0.5 if temperature is None else temperature

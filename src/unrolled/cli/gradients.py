@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import track
+from rich.text import Text
 
+from unrolled.cli.memory_options import require_least
 from unrolled.cli.networks import Looked, Untrained, networks
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ def gradients(
     from unrolled.experiments.instruments import gradient_findings
 
     console = Console(highlight=False, stderr=as_json)
+    require_least(length=length)
     looked = networks(names, runs, options, length=length, batch=batch, seed=seed)
     seen, exponents = {}, {}
     for each in track(looked, "looking", console=console, transient=True, disable=not console.is_terminal):
@@ -73,7 +76,7 @@ def gradients(
         print_tables(findings, console)
     if out is not None:
         write_page(out, "Gradients through time", "How much of the loss reaches each state, and why?", findings, looked)
-        console.print(f"{out}  open it in a browser", soft_wrap=True)
+        console.print(Text(f"{out}  open it in a browser"), soft_wrap=True)
 
 
 def _exponents(each: Looked) -> LyapunovExponents:
@@ -109,7 +112,6 @@ def _phase(options: Untrained, looked: list[Looked], console: Console) -> PhaseD
 def print_tables(findings: Any, console: Console) -> None:
     """The tables and the sentence of what an instrument found."""
     from rich.table import Table
-    from rich.text import Text
 
     for table in findings.tables:
         shown = Table(box=None, pad_edge=False, header_style="bold")

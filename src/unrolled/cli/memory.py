@@ -123,14 +123,14 @@ class _Place:
                 tables=tuple(table for findings in all_ for table in findings.tables),
             )
             write_page(self._out, title, question, whole, [])
-            self.console.print(f"{self._out}  open it in a browser", soft_wrap=True)
+            self.console.print(Text(f"{self._out}  open it in a browser"), soft_wrap=True)
         if self._svg is not None:
             with storing(self._svg):
                 self._svg.mkdir(parents=True, exist_ok=True)
             for figure in (figure for findings in all_ for figure in findings.figures):
                 path = self._svg / f"{_slug(figure.title)}.svg"
                 write_whole(path, render_svg(figure) + "\n")
-                self.console.print(str(path), soft_wrap=True)
+                self.console.print(Text(str(path)), soft_wrap=True)
 
     def code(self, collected: Collected, interrupted: bool) -> int:
         """The exit code, and a word where it was interrupted."""
@@ -181,7 +181,7 @@ def _table(setting: str, all_: Sequence[MemoryCurve], sizes: Sequence[int]) -> T
     for curve in all_:
         by_size = {reading.size: reading for reading in curve.readings}
         told = [f"{by_size[size].solved}/{by_size[size].count}" if size in by_size else "·" for size in sizes]
-        table.add_row(curve.label, *told)
+        table.add_row(Text(curve.label), *told)
     return table
 
 

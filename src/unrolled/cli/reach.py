@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import track
+from rich.text import Text
 
 from unrolled.cli.gradients import print_tables, write_page
+from unrolled.cli.memory_options import require_least
 from unrolled.cli.networks import Untrained, networks
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ def reach(
     console = Console(highlight=False, stderr=as_json)
     if ring is not None and ring < 1:
         raise InputError(f"ring is {ring}: a GCN has at least 1 layer")
+    require_least(length=length)
     looked = networks(names, runs, options, length=length, batch=batch, seed=seed)
     found: dict[str, Reach] = {}
     for each in track(looked, "measuring", console=console, transient=True, disable=not console.is_terminal):
@@ -84,7 +87,7 @@ def reach(
         print_tables(findings, console)
     if out is not None:
         write_page(out, "Reach", "How far away does each output still hear?", findings, looked)
-        console.print(f"{out}  open it in a browser", soft_wrap=True)
+        console.print(Text(f"{out}  open it in a browser"), soft_wrap=True)
 
 
 def _ring(nodes: int, layers: int, seed: int) -> Reach:

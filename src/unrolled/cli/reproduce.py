@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from rich.console import Console
+from rich.text import Text
 
 from unrolled.cli.exit_codes import FAILED, INTERRUPTED
 from unrolled.errors import InputError, StorageError, UnrolledError
@@ -72,7 +73,7 @@ def reproduce(
     if results:
         write_report(out, _behind(results, list_runs(runs)), results)
         print_summary(results, console)
-        console.print(f"{out}  open it in a browser", soft_wrap=True)
+        console.print(Text(f"{out}  open it in a browser"), soft_wrap=True)
     for claim, error in board.failures:
         print(f"error: claim {claim.name!r} was not measured: {error}", file=sys.stderr)
     return FAILED if board.failures else 0

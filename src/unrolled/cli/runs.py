@@ -65,7 +65,7 @@ def runs(
         for heading in _HEADINGS:
             table.add_column(heading, justify="right" if heading in _NUMBERS else "left")
         for row in found:
-            table.add_row(*(_cell(row[key]) for key in _HEADINGS.values()))
+            table.add_row(*(Text(_cell(row[key])) for key in _HEADINGS.values()))
         Console(highlight=False).print(table)
 
 

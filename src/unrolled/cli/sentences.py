@@ -38,6 +38,8 @@ def sentence(error: CycloptsError) -> str:
             return _wrong_value(error)
         case MissingArgumentError() if error.argument is not None:
             given = error.keyword or error.argument.name
+            if given.startswith("-") and error.keyword is None:
+                return f"{given} is missing; {_see_help(error)}"
             option = given if given.startswith("-") else given.upper()
             return f"{option} needs a value; {_see_help(error)}"
         case RepeatArgumentError():

@@ -21,7 +21,7 @@ def print_summary(results: Sequence[ClaimResult], console: Console) -> None:
     for verdict in VERDICTS:
         table.add_column(verdict, justify="right")
     for result in results:
-        table.add_row(result.claim, *(str(result.count(verdict) or "·") for verdict in VERDICTS))
+        table.add_row(Text(result.claim), *(str(result.count(verdict) or "·") for verdict in VERDICTS))
     console.print()
     console.print(table)
     for result in results:

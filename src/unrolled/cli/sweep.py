@@ -24,7 +24,7 @@ from unrolled.cli.names import default_name
 from unrolled.cli.options import sections, spec_mapping, spec_parameters
 from unrolled.cli.progress import duration
 from unrolled.cli.run_rows import RunRows
-from unrolled.errors import UnknownName
+from unrolled.errors import InputError, UnknownName
 from unrolled.spec import TASKS, ForecastSpec, NodesSpec, RunSpec, Sweep, TextSpec, expand, read_value, read_yaml
 from unrolled.training import Engine, Failure, Progress
 
@@ -91,7 +91,7 @@ def _command(task: str) -> Callable[..., int]:
     def command(**options: Any) -> int:
         own = _own(options)
         combine = options.pop("combine", "grid")
-        given = spec_mapping(task, {key: _words(value) for key, value in options.items()})
+        given = spec_mapping(task, {key: _words(key, value) for key, value in options.items()})
         return _sweep(expand(_typed({**given, "combine": combine}, task), task=task), **own)
 
     lists = [_as_list(parameter) for parameter in spec_parameters(task)]
@@ -107,8 +107,16 @@ def _as_list(parameter: inspect.Parameter) -> inspect.Parameter:
     return parameter.replace(default=None, annotation=annotation)
 
 
-def _words(value: str | None) -> list[str] | str | None:
-    return None if value is None else (value.split(",") if "," in value else value)
+def _words(key: str, value: str | None) -> list[str] | str | None:
+    """The values of a list, or the one value."""
+    if value is None:
+        return None
+    words = value.split(",")
+    there = [word for word in words if word.strip()]
+    if len(there) < len(words):
+        would_do = f"did you mean {','.join(there)!r}?" if there else "give at least one"
+        raise InputError(f"--{key.replace('_', '-')} is {value!r}: there is an empty value in it; {would_do}")
+    return words if len(words) > 1 else value
 
 
 def _typed(mapping: dict[str, Any], task: str) -> dict[str, Any]:
@@ -255,7 +263,7 @@ class _Board:
         for heading in ("accuracy", *(("solved", "steps to solve") if solvable else ())):
             table.add_column(heading, justify="right")
         for key, runs in groups.items():
-            table.add_row(*key, _median(runs), *(_solved(runs) if solvable else ()))
+            table.add_row(*map(Text, key), _median(runs), *(_solved(runs) if solvable else ()))
         self._console.print(table)
         done = f"{len(self._ended)} of {self._count} runs done"
         failed = f", {len(self.failed)} failed (again with --retry)" if self.failed else ""

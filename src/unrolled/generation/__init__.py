@@ -1,7 +1,7 @@
 """From a trained model to text."""
 
 from unrolled.generation.beam import Hypothesis, beam_search
-from unrolled.generation.choice import Choice
+from unrolled.generation.choice import Choice, temperature_of
 from unrolled.generation.sampling import Sample, draw_samples, generate
 from unrolled.generation.stream import Stream
 from unrolled.generation.text_model import Reading, Score, TextModel, load, packaged_run
@@ -19,4 +19,5 @@ __all__ = [
     "generate",
     "load",
     "packaged_run",
+    "temperature_of",
 ]

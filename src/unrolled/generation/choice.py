@@ -13,10 +13,21 @@ from torch import Tensor
 
 from unrolled.errors import InputError
 
-__all__ = ["GREEDY", "Choice", "choose", "uniform"]
+__all__ = ["GREEDY", "Choice", "choose", "temperature_of", "uniform"]
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _MASK = 2**64 - 1
+
+
+def temperature_of(tau: float) -> float:
+    """T = 1/τ.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not (tau > 0 and math.isfinite(tau) and math.isfinite(1 / tau)):
+        raise InputError(f"tau is {tau:g}: a finite number above 0, it is 1/T")
+    return 1 / tau
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +56,7 @@ class Choice:
 
     def __post_init__(self) -> None:
         if self.temperature is not None and not (self.temperature > 0 and math.isfinite(self.temperature)):
-            raise InputError(f"temperature is {self.temperature}: a number above 0, or none for greedy")
+            raise InputError(f"temperature is {self.temperature}: a finite number above 0, or greedy")
         if self.top_k is not None and self.top_k < 1:
             raise InputError(f"top_k is {self.top_k}: at least 1 character is kept")
         if self.top_p is not None and not 0 < self.top_p <= 1:

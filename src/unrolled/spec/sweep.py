@@ -28,9 +28,11 @@ from unrolled.spec.run import RunSpec, parse
 __all__ = ["MOST_RUNS", "Sweep", "choices", "expand"]
 
 MOST_RUNS = 100_000
+MOST_VALUES = 1_000_000
+"""Of one range: a longer one is a slip, and would not fit into memory."""
 
 _SECTIONS = ("task", "model", "training")
-_RANGE = re.compile(r"(-?\d+):(-?\d+)(?::(\d+))?")
+_RANGE = re.compile(r"(-?\d+):(-?\d+)(?::(-?\d+))?")
 _DRAWS = ("uniform", "log-uniform")
 
 
@@ -87,14 +89,18 @@ def choices(value: Any) -> list[Any] | dict[str, Any]:
     """A list's values, a range's numbers, or a draw as it is.
 
     Raises:
-        SpecError: an empty list or range, or a draw that cannot be.
+        SpecError: an empty list or range, a range of too many values, or a draw that cannot be.
     """
     if isinstance(value, Mapping):
         return _checked_draw(value)
     if isinstance(value, str) and (found := _RANGE.fullmatch(value)) is not None:
         first, last, step = int(found[1]), int(found[2]), int(found[3] or 1)
-        if step < 1 or last < first:
+        if step < 1:
+            raise SpecError(f"the range {value!r} goes in steps of {step}: a step is 1 or more, from the lower end")
+        if last < first:
             raise SpecError(f"the range {value!r} is empty: give first:last or first:last:step, both ends in")
+        if (count := (last - first) // step + 1) > MOST_VALUES:
+            raise SpecError(f"the range {value!r} has {count} values, at most {MOST_VALUES} would do: a larger step?")
         return list(range(first, last + 1, step))
     if not isinstance(value, list | tuple):
         return [value]

@@ -214,8 +214,11 @@ def require_name(name: str) -> None:
     Raises:
         SpecError: saying what would do.
     """
-    if not name or len(name.encode()) > 200 or name[0] in ".-~" or name[-1] in ". " or not name.isprintable():
-        raise SpecError(f"name is {name!r}: give up to 200 printable characters that begin with a letter or digit")
+    if not name.isprintable() or not 0 < len(name.encode()) <= 200 or name[0] in ".-~" or name[-1] in ". ":
+        raise SpecError(
+            f"name is {name!r}: give 1 to 200 bytes of printable characters"
+            " that do not begin with . - or ~ and do not end with . or a space"
+        )
     forbidden = sorted(set(name) & set('/\\:*?"<>|'))
     if forbidden:
         raise SpecError(f"name is {name!r}: it names one folder, without {' '.join(forbidden)}")
