@@ -36,7 +36,8 @@ class Comparison:
     Attributes:
         cases: one list for each instance.
         problem: why it has no value at all, where it has none.
-        skipped: the choices of free variables at which it speaks of steps that do not exist.
+        skipped: the choices of free variables at which it speaks of steps that do not exist, or where a recurrence
+            between two steps has come to its end: it says nothing there.
     """
 
     cases: tuple[tuple[Case, ...], ...]
@@ -73,6 +74,9 @@ class Target:
         left: its left side.
         instances: of the model.
         definitions: names that the formulas define themselves.
+
+    Of ∂h[t]/∂h[k], as of every derivative between two steps, only the pairs count where the one is computed from the
+    other: t ≥ k. What is always 0 has no formula that is not 0.
     """
 
     def __init__(
@@ -82,17 +86,37 @@ class Target:
         self.instances = instances
         self.definitions = definitions
         self.free = free_variables(left, instances[0].constants)
-        self._right = [list(self._rights(instance)) for instance in instances]
+        self.two_steps = _two_steps(left, instances[0])
+        self._right = [self._rights(instance) for instance in instances]
         if not all(self._right):
             raise FormulaError(f"{e.write(left)} does not exist for any step: see the model's equations")
 
-    def _rights(self, instance: Instance) -> Iterator[tuple[dict[str, int], Array]]:
+    @property
+    def choices(self) -> tuple[tuple[dict[str, int], ...], ...]:
+        """What the free variables may be, for each instance."""
+        return tuple(tuple(bound for bound, _ in rights) for rights in self._right)
+
+    def gap(self, bound: dict[str, int], instance: Instance) -> int:
+        """How many steps lie between the two of ∂h[t]/∂h[k]: t - k."""
+        if self.two_steps is None:
+            return 0
+        above, below = (int(Evaluator(instance).value(index, bound)) for index in self.two_steps)
+        return above - below
+
+    def _rights(self, instance: Instance) -> list[tuple[dict[str, int], Array]]:
+        found = list(self._existing(instance))
+        related = [(bound, right) for bound, right, beyond in found if not beyond]
+        if self.two_steps is not None and related:
+            return related
+        return [(bound, right) for bound, right, _ in found]
+
+    def _existing(self, instance: Instance) -> Iterator[tuple[dict[str, int], Array, bool]]:
         largest = max(instance.constants.values()) + 1
         evaluator = Evaluator(instance)
         for values in itertools.product(range(largest + 1), repeat=len(self.free)):
             bound = dict(zip(self.free, values, strict=True))
             try:
-                yield bound, evaluator.value(self.left, bound)
+                yield bound, evaluator.value(self.left, bound), evaluator.beyond
             except OutOfRange:
                 continue
 
@@ -106,7 +130,7 @@ class Target:
         skipped: list[dict[str, int]] = []
         for instance, rights in list(zip(self.instances, self._right, strict=True))[:instances]:
             evaluator = Evaluator(instance, self.definitions)
-            cases, missing = [], None
+            cases, ended, missing = [], [], None
             for bound, right in rights:
                 try:
                     mine = evaluator.value(formula, bound)
@@ -117,10 +141,22 @@ class Target:
                     skipped.append(bound)
                 else:
                     cases.append(Case(bound, _as_identity(mine, right), right))
+                    ended.append(evaluator.beyond)
             if not cases:
                 return Comparison((), missing)
-            found.append(tuple(cases))
+            kept = self._before_the_end(cases, ended, instance)
+            if len(kept) < len(cases):
+                skipped += [case.bound for case in set(cases).difference(kept)]
+            found.append(tuple(kept))
         return Comparison(tuple(found), None, tuple(skipped))
+
+    def _before_the_end(self, cases: list[Case], ended: list[bool], instance: Instance) -> list[Case]:
+        """Without the cases nearer than any of which a recurrence speaks: t = k of one that holds for t > k."""
+        if self.two_steps is None or not any(ended) or all(ended):
+            return cases
+        gaps = [self.gap(case.bound, instance) for case in cases]
+        nearest = min(gap for gap, end in zip(gaps, ended, strict=True) if not end)
+        return [case for case, gap, end in zip(cases, gaps, ended, strict=True) if not end or gap >= nearest]
 
 
 def free_variables(left: e.Derivative | e.Symbol | e.At, constants: Mapping[str, int]) -> tuple[str, ...]:
@@ -134,6 +170,14 @@ def free_variables(left: e.Derivative | e.Symbol | e.At, constants: Mapping[str,
             found.append(node.name)
         waiting += e.children(node)
     return tuple(found)
+
+
+def _two_steps(left: e.Derivative | e.Symbol | e.At, case: Instance) -> tuple[e.Node, e.Node] | None:
+    """The steps t and k of ∂h[t]/∂h[k]; None of what is no derivative between two steps."""
+    if not isinstance(left, e.Derivative) or not isinstance(left.above, e.At) or not isinstance(left.below, e.At):
+        return None
+    two = case.steps(left.above.name) and case.steps(left.below.name)
+    return (left.above.indices[0], left.below.indices[0]) if two else None
 
 
 def _as_identity(mine: Array, right: Array) -> Array:

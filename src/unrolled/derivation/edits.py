@@ -153,7 +153,13 @@ def _left_out(node: e.Node, model: Model) -> Iterator[tuple[int, e.Node, str]]:
                 yield 4, e.Elementwise((factor, node)), f"the factor {e.write(factor)} is missing"
     elif isinstance(node, e.Derivative) and isinstance(node.below, e.At):
         for slope in _slopes_at(model, node.below.indices[0]):
+            after = e.Product((node, e.Call("diag", (slope,))))
             yield 1, e.Elementwise((node, slope)), f"the slope {e.write(slope)} is missing"
+            yield 1, after, f"the slope {e.write(slope)} is missing"
+    elif isinstance(node, e.Over) and node.kind == "prod":
+        for slope in _slopes_at(model, e.Symbol(node.variable)):
+            for pair in ((e.Call("diag", (slope,)), node.body), (node.body, e.Call("diag", (slope,)))):
+                yield 1, dataclasses.replace(node, body=e.Product(pair)), f"the slope {e.write(slope)} is missing"
     elif isinstance(node, e.Product):
         for slope in _slopes_at(model, None):
             yield 1, e.Elementwise((node, slope)), f"the slope {e.write(slope)} is missing"
@@ -242,16 +248,17 @@ def _products(factors: tuple[e.Node, ...]) -> Iterator[tuple[int, e.Node, str]]:
 
 
 def _ranges(node: e.Over) -> Iterator[tuple[int, e.Node, str]]:
+    low, high = ("ends", "begins") if node.descending else ("begins", "ends")
     for by in (1, -1):
         yield (
             1,
             dataclasses.replace(node, first=_shift(node.first, by)),
-            f"the {node.kind} begins at the wrong {node.variable}",
+            f"the {node.kind} {low} at the wrong {node.variable}",
         )
         yield (
             1,
             dataclasses.replace(node, last=_shift(node.last, by)),
-            f"the {node.kind} ends at the wrong {node.variable}",
+            f"the {node.kind} {high} at the wrong {node.variable}",
         )
     if node.kind == "prod":
         yield (

@@ -72,6 +72,10 @@ class Evaluator:
     Args:
         instance: the numbers.
         definitions: statements whose left side is a name of the formula's own, which win over the model's.
+
+    Attributes:
+        beyond: whether the last formula, outside its sums and products, differentiated a quantity by one that it is not
+            computed from (∂h[2]/∂h[3]), or had a range more than empty (3..1 upwards): where a recurrence ends.
     """
 
     def __init__(self, instance: Instance, definitions: Sequence[Statement] = ()) -> None:
@@ -80,7 +84,8 @@ class Evaluator:
         for statement in definitions:
             if isinstance(statement.left, e.Symbol | e.At):
                 self.definitions.setdefault(statement.left.name, []).append(statement)
-        self.work = self.deep = 0
+        self.work = self.deep = self._inside = 0
+        self.beyond = False
         self._known: dict[tuple[str, int | None], Array | None] = {}
 
     def value(self, node: e.Node, variables: Mapping[str, int] | None = None) -> Array:
@@ -89,7 +94,7 @@ class Evaluator:
         Raises:
             Mismatch, OutOfRange, FormulaError: see the module.
         """
-        self.work = 0
+        self.work, self.beyond = 0, False
         with np.errstate(all="ignore"):
             return self._value(node, dict(variables or {}))
 
@@ -179,6 +184,8 @@ class Evaluator:
             return _component(name, self.instance.gradient(name, step), components)
         top, top_step, top_components = self._place(above, bound)
         jacobian = self.instance.jacobian(top, top_step, name, step)
+        if not self._inside and not self.instance.related(top, top_step, name, step):
+            self.beyond = True
         if top_components:
             jacobian = jacobian[[_inside(top, top_components[0], len(jacobian))], :]
         if components:
@@ -244,8 +251,14 @@ class Evaluator:
         first, last = self._whole(node.first, bound), self._whole(node.last, bound)
         if last - first >= MOST_RANGE:
             raise FormulaError(f"a range of {last - first + 1} terms: give at most {MOST_RANGE}")
+        if not self._inside and last - first < -1:
+            self.beyond = True
         steps = range(last, first - 1, -1) if node.descending else range(first, last + 1)
-        values = [self._value(node.body, {**bound, node.variable: step}) for step in steps]
+        self._inside += 1
+        try:
+            values = [self._value(node.body, {**bound, node.variable: step}) for step in steps]
+        finally:
+            self._inside -= 1
         if not values:
             return np.asarray(0.0 if node.kind == "sum" else 1.0)
         return self._add(values) if node.kind == "sum" else self._multiply(values)
@@ -259,6 +272,7 @@ class Evaluator:
         if key in self._known:
             raise FormulaError(f"{name}{'' if step is None else f'[{step}]'} is defined by itself")
         self._known[key] = None
+        self._inside += 1
         try:
             for statement in sorted(self.definitions[name], key=self._is_general):
                 bound = self._match(statement.left, step)
@@ -268,6 +282,7 @@ class Evaluator:
                     return value
             raise OutOfRange(f"{name}[{step}] is not defined")
         finally:
+            self._inside -= 1
             if self._known.get(key) is None:
                 self._known.pop(key, None)
 

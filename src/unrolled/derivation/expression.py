@@ -133,7 +133,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """Σ or Π over variable = first..last, in that order; first > last: nothing, but for `descending`."""
+    """Σ or Π over variable = first..last; `descending`: from last down to first. first > last: nothing, either way.
+
+    `grammar` keeps the bounds in the order in which they are written; `directions` says which way they run.
+    """
 
     kind: Literal["sum", "prod"]
     variable: str

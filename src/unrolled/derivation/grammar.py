@@ -11,10 +11,10 @@ r"""Reads formulas: words in, trees out. Nothing is evaluated here, and nothing 
     atom       := number | name [index] | function "(" sum, … ")" | "(" sum ")" | derivative | range
     index      := "[" sum, … "]" | "_{" sum, … "}" | "_t"
     derivative := "dL/dW_hh" | "∂h[t]/∂h[k]" | "\frac{\partial L}{\partial W_{hh}}"
-    range      := "sum(k=1..T, …)" | "sum_{k=1}^{T} product" | the same with prod; T..1 goes down
+    range      := "sum(k=1..T, …)" | "sum_{k=1}^{T} product" | the same with prod; t..k+1 goes down
 
 ⊙ binds less than a matrix product, as on paper: Wᵀ δ ⊙ (1 - h²) is (Wᵀ δ) ⊙ (1 - h²). Σ without brackets reaches to
-the next + or -.
+the next + or -. A range keeps its bounds in the order in which they are written: `directions` says which way it runs.
 """
 
 from __future__ import annotations
@@ -271,7 +271,7 @@ class _Reader:
                 self.need("}")
                 self.need("^")
                 last = self.braced_or_atom()
-            return _over(kind, variable, first, last, self.product())
+            return e.Over(kind, variable, first, last, self.product())
         closing = ")" if self.take("(") else "]" if self.take("[") else ":"
         if closing == ")" and not (self.here.kind == "name" and (self.peek("=", 1) or self.peek(",", 1))):
             node = self.sum()
@@ -286,9 +286,9 @@ class _Reader:
                 raise self.unexpected("',' and what is summed")
             body = self.sum()
             self.need(")")
-            return _over(kind, variable, first, last, body)
+            return e.Over(kind, variable, first, last, body)
         self.need(closing)
-        return _over(kind, variable, first, last, self.product())
+        return e.Over(kind, variable, first, last, self.product())
 
     def variable(self) -> str:
         if self.here.kind != "name":
@@ -454,13 +454,3 @@ def _defined(words: list[Token]) -> Iterator[str]:
 
 def _negative(node: e.Node, negative: bool) -> e.Node:
     return e.Negative(node) if negative else node
-
-
-def _over(kind: Literal["sum", "prod"], variable: str, first: e.Node, last: e.Node, body: e.Node) -> e.Node:
-    """T..1 goes down: told by the last step's name standing first, or by two numbers that fall."""
-    falls = first == e.Symbol("T") and last != e.Symbol("T")
-    if isinstance(first, e.Number) and isinstance(last, e.Number):
-        falls = first.value > last.value + 1
-    if falls:
-        return e.Over(kind, variable, last, first, body, descending=True)
-    return e.Over(kind, variable, first, last, body)

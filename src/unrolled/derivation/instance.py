@@ -65,6 +65,7 @@ class Instance:
         self._gradients: dict[tuple[str, int | None], Array] = {}
         self._shares: dict[str, dict[int, Array]] = {}
         self._jacobians: dict[tuple[str, int | None, str, int | None], Array] = {}
+        self._unrelated: set[tuple[str, int | None, str, int | None]] = set()
         for name, of in named.items():
             self.values[name] = {step: self.gradient(of, step) for step in self.steps(of)}
 
@@ -115,12 +116,20 @@ class Instance:
         key = (above, above_step, below, below_step)
         if key not in self._jacobians:
             top, bottom = self._tensor(above, above_step), self._tensor(below, below_step)
-            rows = []
+            rows, related = [], False
             for entry in top.flatten():
                 (row,) = torch.autograd.grad(entry, [bottom], retain_graph=True, allow_unused=True)
+                related |= row is not None
                 rows.append(torch.zeros_like(bottom) if row is None else row)
             self._jacobians[key] = np.stack([_array(row).ravel() for row in rows])
+            if not related:
+                self._unrelated.add(key)
         return self._jacobians[key]
+
+    def related(self, above: str, above_step: int | None, below: str, below_step: int | None) -> bool:
+        """Whether `above` is computed from `below` at all: h[2] is not from h[3], nor a[2] from h[2]."""
+        self.jacobian(above, above_step, below, below_step)
+        return (above, above_step, below, below_step) not in self._unrelated
 
     def _tensor(self, name: str, step: int | None) -> Tensor:
         value = self._graph.quantities[name]

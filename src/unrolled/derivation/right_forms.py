@@ -66,4 +66,15 @@ def _renamed(node: e.Node, names: dict[str, str]) -> e.Node:
         above, below = _renamed(node.above, names), _renamed(node.below, names)
         assert isinstance(above, e.Symbol | e.At) and isinstance(below, e.Symbol | e.At)
         return e.Derivative(above, below)
+    if isinstance(node, e.Over):
+        return _range_renamed(node, names)
     return e.with_children(node, tuple(_renamed(part, names) for part in e.children(node)))
+
+
+def _range_renamed(node: e.Over, names: dict[str, str]) -> e.Node:
+    """A range with its own variable out of the way of theirs: ∂h[j]/∂h[k] is a product over another letter than j."""
+    own = node.variable
+    while own in names.values():
+        own = chr(ord(own) + 1)
+    first, last = _renamed(node.first, names), _renamed(node.last, names)
+    return e.Over(node.kind, own, first, last, _renamed(node.body, {**names, node.variable: own}), node.descending)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from unrolled.derivation import expression as e
 from unrolled.derivation.comparison import Comparison, Target, free_variables
+from unrolled.derivation.directions import Directed, directed, directed_definition
 from unrolled.derivation.findings import findings_of
 from unrolled.derivation.grammar import Statement, parse
 from unrolled.derivation.models import MODELS, Model
@@ -77,10 +79,11 @@ def check(text: str, model: str = "rnn", *, of: str | None = None, seed: int = 0
             the next ones; one that defines a quantity of the model (delta, say) is checked as well.
         model: a key of `MODELS`.
         of: the left side of a text that is a bare expression, such as "dL/dW_hh".
-        seed: draws the instances.
+        seed: draws the instances; from 0 to below 2^63.
 
     Raises:
         FormulaError: it cannot be read or judged.
+        InputError: no such seed.
         UnknownName: no such model.
     """
     if model not in MODELS:
@@ -90,7 +93,10 @@ def check(text: str, model: str = "rnn", *, of: str | None = None, seed: int = 0
     if of is not None:
         statements = _with_left(statements, of, about)
     instances = about.instances(seed)
-    definitions = [s for s in statements if isinstance(s.left, e.Symbol | e.At)]
+    named = [s for s in statements if isinstance(s.left, e.Symbol | e.At)]
+    read = [directed_definition(statement, instances) for statement in named]
+    definitions = [Statement(s.left, way.formula) for s, way in zip(named, read, strict=True)]
+    unsure = [_undecided(over) for way in read for over in way.undecided]
     checks = []
     for statement in statements:
         if statement.left is None:
@@ -99,7 +105,7 @@ def check(text: str, model: str = "rnn", *, of: str | None = None, seed: int = 0
             )
         if isinstance(statement.left, e.Derivative) or statement.left.name in about.vocabulary.names:
             usable = _usable(definitions, statement.left)
-            checks.append(_check(statement, Target(statement.left, instances, usable), about))
+            checks.append(_check(statement, Target(statement.left, instances, usable), about, unsure))
     if not checks:
         raise FormulaError("there is no gradient to check: give a line such as dL/dW_hh = …")
     return Verdict(model, about.equations, tuple(checks), len(instances))
@@ -121,12 +127,13 @@ def _with_left(statements: tuple[Statement, ...], of: str, model: Model) -> tupl
     return (*statements[:-1], Statement(left.right, last.right))
 
 
-def _check(statement: Statement, target: Target, model: Model) -> Check:
-    left, formula = statement.left, statement.right
+def _check(statement: Statement, target: Target, model: Model, unsure: Sequence[str]) -> Check:
+    left = statement.left
     assert left is not None
-    if e.holds(formula, left):
+    if e.holds(statement.right, left):
         raise FormulaError(f"{e.write(left)} stands on both sides: a formula has to do without what it gives")
-    comparison = target.compare(formula)
+    read = directed(statement.right, target)
+    formula, comparison = _best(read, target)
     written = f"{e.write(left)} = {e.write(formula)}"
     terms = _terms(formula, target, comparison)
     where = _where(target, comparison)
@@ -137,8 +144,26 @@ def _check(statement: Statement, target: Target, model: Model) -> Check:
     if blamed:
         findings: tuple[str, ...] = (f"this line is right once {blamed} is",)
     else:
-        findings = tuple(dict.fromkeys(findings_of(formula, target, comparison, terms, model)))
+        ways = [f"{_undecided(over)}, and is not right the other way" for over in read.undecided]
+        said = [way for way in unsure if not any(other.startswith(way) for other in ways)]
+        findings = tuple(dict.fromkeys([*findings_of(formula, target, comparison, terms, model), *ways, *said]))
     return Check(written, e.write(left), False, comparison.relative_error, where, findings, terms, right)
+
+
+def _best(read: Directed, target: Target) -> tuple[e.Node, Comparison]:
+    """The first reading that is right, or else the first."""
+    first = target.compare(read.formula)
+    for formula in read.readings() if read.undecided and not first.equal else ():
+        with contextlib.suppress(FormulaError):
+            comparison = target.compare(formula)
+            if comparison.equal:
+                return formula, comparison
+    return read.formula, first
+
+
+def _undecided(over: e.Over) -> str:
+    way = "downwards" if over.descending else "upwards"
+    return f"the bounds of {e.write(over)} do not tell which way it runs: it was read {way}"
 
 
 def _blamed_on(formula: e.Node, target: Target, model: Model) -> str:
@@ -169,6 +194,10 @@ def _where(target: Target, comparison: Comparison) -> str:
         values = sorted({case.bound[name] for case in comparison.cases[0]})
         last = step_name(values[-1], T) if name in steps else str(values[-1])
         found.append(f"{name} = {values[0]}..{last}" if len(values) > 1 else f"{name} = {last}")
+    if target.two_steps is not None and len(steps) > 1:
+        nearest = min(target.gap(case.bound, target.instances[0]) for case in comparison.cases[0])
+        above, below = (e.write(index) for index in target.two_steps)
+        found.append(f"{above} > {below}" if nearest == 1 else f"{above} ≥ {below}{f'+{nearest}' if nearest else ''}")
     return ", ".join(found)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from unrolled.derivation.instance import Build, Instance, Sizes
 from unrolled.derivation.vocabulary import Vocabulary
+from unrolled.errors import InputError
 
 __all__ = ["Model", "classify", "normal"]
 
@@ -42,9 +43,15 @@ class Model:
     slopes: tuple[str, ...] = ()
 
     def instances(self, seed: int = 0) -> tuple[Instance, ...]:
-        """Three cases of different sizes and numbers."""
+        """Three cases of different sizes and numbers.
+
+        Raises:
+            InputError: the seed is not from 0 to below 2^63.
+        """
+        if not 0 <= seed < 2**63:
+            raise InputError(f"seed is {seed}: from 0 to below 2^63")
         return tuple(
-            Instance(self.build(sizes, torch.Generator().manual_seed(seed * len(_SIZES) + place)), self.named)
+            Instance(self.build(sizes, torch.Generator().manual_seed((seed * len(_SIZES) + place) % 2**64)), self.named)
             for place, sizes in enumerate(_SIZES)
         )
 

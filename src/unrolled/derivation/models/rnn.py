@@ -53,6 +53,7 @@ MODEL = Model(
         "dL/dx[t]": "W_hx^T diag(1 - h[t]^2) delta[t]",
         "dh[t]/dh[t-1]": "diag(1 - h[t]^2) W_hh",
         "dh[T]/dh[k]": "prod(j=T..k+1, diag(1 - h[j]^2) W_hh)",
+        "dh[t]/dh[k]": "prod(j=t..k+1, diag(1 - h[j]^2) W_hh)",
     },
     named={"delta": "h"},
     spellings={"y_hat": "yhat", "yhat_T": "yhat", "p_T": "p", "z": "a", "W_xh": "W_hx", "W_hp": "W_ph", "W_yh": "W_ph"},
