@@ -28,7 +28,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -58,6 +58,7 @@ __all__ = [
     "FORMAT",
     "LOOKS",
     "Run",
+    "damaged_runs",
     "find_run",
     "held",
     "list_runs",
@@ -360,19 +361,33 @@ def _read_failure(path: Path) -> str | None:
 
 
 def list_runs(root: Path | str = "runs") -> list[Run]:
-    """Every run under ``root``, by name; what is no run, or too damaged to open, is passed over."""
-    root = Path(root)
+    """Every run under ``root``, by name; what is no run, or too damaged to open, is passed over: see `damaged_runs`."""
+    found = []
+    for folder in _folders(root):
+        with contextlib.suppress(RecordError):
+            found.append(open_run(folder))
+    return found
+
+
+def damaged_runs(root: Path | str, whole: Iterable[Run]) -> list[str]:
+    """Why each of those cannot be opened that have a spec and are not among the ``whole`` that `list_runs` found."""
+    known, found = {run.name for run in whole}, []
+    for folder in _folders(root):
+        try:
+            if folder.name not in known and (folder / "spec.yaml").is_file():
+                open_run(folder)
+        except RecordError as error:
+            found.append(str(error))
+    return found
+
+
+def _folders(root: Path | str) -> list[Path]:
     try:
-        folders = sorted(path for path in root.iterdir() if path.is_dir())
+        return sorted(path for path in Path(root).iterdir() if path.is_dir())
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise RecordError(f"{str(root)!r} cannot be read: {error.strerror or error}") from None
-    found = []
-    for folder in folders:
-        with contextlib.suppress(RecordError):
-            found.append(open_run(folder))
-    return found
 
 
 def find_run(name_or_path: Path | str, root: Path | str = "runs") -> Run:

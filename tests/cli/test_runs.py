@@ -44,6 +44,19 @@ def test_brackets_in_a_name_are_part_of_it(cli: Any, quick: tuple[str, ...]) -> 
     assert sorted(line.split()[0] for line in cli("runs").out.splitlines()[1:]) == ["[red]x", "a[b]c"]
 
 
+def test_a_damaged_run_is_left_out_with_a_word(cli: Any, quick: tuple[str, ...]) -> None:
+    for name in ("hurt", "whole"):
+        assert cli("train", "palindromes", *quick, "--name", name).code == 0
+    Path("runs/hurt/spec.yaml").write_text("task: 3\n")
+    Path("runs/no run").mkdir()
+    for words in (("runs",), ("report",)):
+        answer = cli(*words)
+        assert answer.code == 0
+        (warning,) = answer.err.splitlines()
+        assert warning.startswith("warning: a run is left out: ") and "hurt" in warning
+    assert [line.split()[0] for line in cli("runs").out.splitlines()[1:]] == ["whole"]
+
+
 def test_a_report_of_runs(cli: Any, quick: tuple[str, ...]) -> None:
     assert cli("train", "palindromes", *quick, "--name", "one").code == 0
     answer = cli("report", "one", "--out", "page.html")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from unrolled.cli.damaged import warn_of_damaged
+
 __all__ = ["report"]
 
 
@@ -20,6 +22,8 @@ def report(*names: str, out: Path = Path("report.html"), runs: Path = Path("runs
     from unrolled.report import write_report
 
     chosen = [find_run(name, runs) for name in names] if names else list_runs(runs)
+    if not names:
+        warn_of_damaged(runs, chosen)
     if not chosen:
         raise RecordError(f"no runs in {str(runs)!r} to report on; make one with: unrolled train palindromes")
     write_report(out, chosen, [])

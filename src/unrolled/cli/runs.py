@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from unrolled.cli.damaged import warn_of_damaged
 from unrolled.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ def runs(
         raise InputError("--csv is for the answer to --sql; the list of runs comes as --json")
     from unrolled.record import list_runs
 
-    found = [_row(run) for run in list_runs(runs)]
+    listed = list_runs(runs)
+    warn_of_damaged(runs, listed)
+    found = [_row(run) for run in listed]
     if as_json:
         print(json.dumps(found, indent=1))
     elif not found:
