@@ -69,7 +69,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _forget_output() -> None:
-    """The interpreter flushes stdout once more at exit, which would print the error again."""
+    """Send what is unwritten nowhere: the interpreter flushes stdout at exit, which would print the error again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Group, Parameter
 
 from unrolled.cli.beginnings import read_beginning, require_utf8
+from unrolled.cli.numbers import require_seed
 from unrolled.errors import InputError
 
 __all__ = ["generate"]
@@ -69,7 +70,7 @@ def generate(
     from unrolled.generation import Choice, load
 
     chosen = Choice(temperature=_temperature(temperature, tau, greedy), top_k=top_k, top_p=top_p)
-    _require(0 <= seed < 2**63, f"seed is {seed}: from 0 to below 2^63")
+    require_seed(seed)
     _require(length >= 0, f"length is {length}: 0 or more characters")
     _require(samples >= 1, f"samples is {samples}: at least 1")
     _require(beam is None or beam >= 1, f"beam is {beam}: at least 1")

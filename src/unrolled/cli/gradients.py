@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.text import Text
 
-from unrolled.cli.memory_options import require_least
 from unrolled.cli.networks import Looked, Untrained, networks
+from unrolled.cli.numbers import require_least
 
 if TYPE_CHECKING:
     from unrolled.analysis.gradients import LyapunovExponents, PhaseDiagram, StateGradients

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.text import Text
 
 from unrolled.cli.exit_codes import FAILED, INTERRUPTED
-from unrolled.cli.memory_options import cells_of, require_least, settings_of
+from unrolled.cli.memory_options import cells_of, settings_of
+from unrolled.cli.numbers import require_least
 
 if TYPE_CHECKING:
     from unrolled.analysis.horizon import Horizon

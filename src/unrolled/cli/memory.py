@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from unrolled.cli.exit_codes import FAILED, INTERRUPTED
-from unrolled.cli.memory_options import cells_of, require_least, settings_of, sizes_of
+from unrolled.cli.memory_options import cells_of, settings_of, sizes_of
+from unrolled.cli.numbers import require_least
 
 if TYPE_CHECKING:
     from unrolled.analysis.memory import MemoryCurve

@@ -9,18 +9,7 @@ from unrolled.errors import InputError, UnknownName
 if TYPE_CHECKING:
     from unrolled.experiments.memory_specs import Setting
 
-__all__ = ["cells_of", "require_least", "settings_of", "sizes_of"]
-
-
-def require_least(**numbers: int | None) -> None:
-    """Refuse numbers below 1; None is none given.
-
-    Raises:
-        InputError: naming the option.
-    """
-    for name, number in numbers.items():
-        if number is not None and number < 1:
-            raise InputError(f"{name} is {number}: at least 1")
+__all__ = ["cells_of", "settings_of", "sizes_of"]
 
 
 def cells_of(given: str) -> tuple[str, ...]:

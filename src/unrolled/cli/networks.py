@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
+from unrolled.cli.numbers import require_seed
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -74,8 +76,7 @@ def networks(
 
     if batch < 1:
         raise InputError(f"batch is {batch}: at least 1 sequence")
-    if not 0 <= seed < 2**63:
-        raise InputError(f"seed is {seed}: from 0 to below 2^63")
+    require_seed(seed)
     given = {key: value for key, value in dataclasses.asdict(options).items() if value is not None}
     if names and given:
         first = next(iter(given)).replace("_", "-")

@@ -13,8 +13,8 @@ from rich.progress import track
 from rich.text import Text
 
 from unrolled.cli.gradients import print_tables, write_page
-from unrolled.cli.memory_options import require_least
 from unrolled.cli.networks import Untrained, networks
+from unrolled.cli.numbers import require_least
 
 if TYPE_CHECKING:
     from unrolled.analysis.reach import Reach

@@ -45,9 +45,9 @@ def are_many(gradients: Iterable[Tensor | None]) -> bool:
 
 def is_differentiated(tensor: Tensor | None) -> bool:
     """Whether a derivative may be taken of it, now or later: its grad mode does not matter."""
-    if tensor is None or tensor.requires_grad:
-        return tensor is not None
-    return not is_recorded() and is_functorch_wrapped_tensor(tensor)
+    if tensor is None:
+        return False
+    return tensor.requires_grad or (not is_recorded() and is_functorch_wrapped_tensor(tensor))
 
 
 def lasting(make: Callable[_Given, _Made]) -> Callable[_Given, _Made]:

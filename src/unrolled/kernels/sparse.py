@@ -25,7 +25,6 @@ import torch
 from torch import Tensor
 
 from unrolled.kernels import modes, native
-from unrolled.kernels.modes import is_differentiated, lasting
 from unrolled.kernels.native import graph_product
 from unrolled.kernels.recurrent import asked_path
 
@@ -82,7 +81,7 @@ class Pattern:
         return self.index.numel()
 
     @cached_property
-    @lasting
+    @modes.lasting
     def row(self) -> Tensor:
         """``[E]``, the row of each entry."""
         counts = self.pointer.diff()
@@ -90,27 +89,27 @@ class Pattern:
         return numbers.repeat_interleave(counts, output_size=self.entries)
 
     @cached_property
-    @lasting
+    @modes.lasting
     def transposed(self) -> Pattern:
         """The transpose; its ``order`` says which entry of this pattern each of its entries is."""
         return Pattern.from_edges(self.index.long(), self.row, self.columns, self.rows)
 
     @cached_property
-    @lasting
+    @modes.lasting
     def row_end(self) -> End:
         """The rows as one end of the entries: collecting runs straight through them."""
         numbers = torch.arange(self.entries, dtype=self.index.dtype, device=self.index.device)
         return End(self.row, Pattern(self.pointer, numbers, numbers, self.entries))
 
     @cached_property
-    @lasting
+    @modes.lasting
     def column_end(self) -> End:
         """The columns as the other end; collecting runs along the transpose's rows."""
         turned = self.transposed
         return End(self.index, Pattern(turned.pointer, turned.order, turned.order, self.entries))
 
     @cached_property
-    @lasting
+    @modes.lasting
     def ones(self) -> Tensor:
         """``[E]`` ones in float32, the values of a plain sum."""
         return torch.ones(self.entries, device=self.index.device)
@@ -379,10 +378,10 @@ class Operator:
     @property
     def turned(self) -> Tensor | None:
         """The transpose's values, kept where they are constant."""
-        return None if is_differentiated(self.values) else self._turned
+        return None if modes.is_differentiated(self.values) else self._turned
 
     @cached_property
-    @lasting
+    @modes.lasting
     def _turned(self) -> Tensor:
         return self.values.index_select(0, self.pattern.transposed.order)
 
