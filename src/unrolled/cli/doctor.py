@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Collection
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -33,23 +35,21 @@ def doctor(
         as_json: as JSON, for programs.
     """
     from unrolled.cli.diagnosis import print_diagnosis
-    from unrolled.doctor import REFERENCES, consult
+    from unrolled.doctor import consult
 
-    if reference in REFERENCES and seconds > 0:  # otherwise `consult` refuses, and nothing is run
-        said = f"this runs the code of {_files(module, step)} in a separate process, for at most {seconds:g} s"
-        print(said, file=sys.stderr)
-    waiting = Console(stderr=True)
-    with waiting.status("examining …"):
-        found = consult(module, reference, step, seconds=seconds)
+    waiting = Console(stderr=True).status("examining …")
+
+    def announce(files: Collection[Path]) -> None:
+        names = " and ".join(map(str, files))
+        print(f"this runs the code of {names} in a separate process, for at most {seconds:g} s", file=sys.stderr)
+        waiting.start()
+
+    try:
+        found = consult(module, reference, step, seconds=seconds, before=announce)
+    finally:
+        waiting.stop()
     if as_json:
         print(json.dumps(found.plain(), indent=1, ensure_ascii=False))
     else:
         print_diagnosis(found, Console(highlight=False))
     return _CODES[found.verdict]
-
-
-def _files(module: str, step: str | None) -> str:
-    from unrolled.doctor.loading import split
-
-    named = ((module, "module"), (step, "train step"))
-    return " and ".join(dict.fromkeys(str(split(target, what)[0]) for target, what in named if target is not None))

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from unrolled.doctor.finding import Diagnosis
@@ -24,7 +25,14 @@ SECONDS = 60.0
 _TAIL = 300
 
 
-def consult(target: str, reference: str, step: str | None = None, *, seconds: float = SECONDS) -> Diagnosis:
+def consult(
+    target: str,
+    reference: str,
+    step: str | None = None,
+    *,
+    seconds: float = SECONDS,
+    before: Callable[[Collection[Path]], None] | None = None,
+) -> Diagnosis:
     """Examine path/to/file.py:Name in another process.
 
     What the user's code prints goes nowhere; a crash, an endless loop or an exit of it is the verdict
@@ -35,6 +43,7 @@ def consult(target: str, reference: str, step: str | None = None, *, seconds: fl
         reference: a name of `REFERENCES`.
         step: a train step to examine with it, path/to/file.py:train_step.
         seconds: the time limit.
+        before: called with the files whose code will be run, once everything is in order and before any of it is.
 
     Raises:
         UserCodeError: no such file, or it cannot be run, or holds nothing of that name.
@@ -45,9 +54,10 @@ def consult(target: str, reference: str, step: str | None = None, *, seconds: fl
         raise UnknownName("reference", reference, REFERENCES)
     if not seconds > 0:
         raise InputError(f"the time limit is {seconds:g} seconds: above 0")
-    for given, what in ((target, "module"), (step, "train step")):
-        if given is not None:
-            split(given, what)
+    named = ((target, "module"), (step, "train step"))
+    files = dict.fromkeys(split(given, what)[0] for given, what in named if given is not None)
+    if before is not None:
+        before(files.keys())
     request = {"target": target, "reference": reference, "step": step}
     with tempfile.TemporaryDirectory(prefix="unrolled-doctor-") as folder:
         answer = Path(folder) / "answer.json"
