@@ -89,6 +89,13 @@ def test_a_right_form_keeps_its_own_letter_apart_from_theirs() -> None:
     assert check(line.right).equal
 
 
+@pytest.mark.parametrize("model", ["rnn", "lstm", "gru"])
+def test_a_wrong_jacobian_is_shown_a_right_form(model: str) -> None:
+    (line,) = check("dh[s]/dh[k] = prod(j=s..k+1, diag(h[j]))", model).checks
+    assert line.right is not None and line.right.startswith("dh[s]/dh[k] = ")
+    assert check(line.right, model).equal
+
+
 @pytest.mark.parametrize("seed", [10**30, 2**63, -1])
 def test_a_seed_that_is_none_is_refused_in_one_line(seed: int) -> None:
     with pytest.raises(InputError, match=rf"^seed is {seed}: from 0 to below 2\^63$"):

@@ -44,6 +44,14 @@ def _build(sizes: Sizes, draw: torch.Generator) -> Graph:
     return Graph(loss, quantities, {"T": T, "K": K}, copies)
 
 
+def _step(t: str) -> str:
+    """∂h_t/∂h_{t-1}, the step named as given."""
+    return (
+        f"diag(1 - z[{t}]) + diag((htilde[{t}] - h[{t}-1]) ⊙ z[{t}] ⊙ (1 - z[{t}])) W_zh"
+        f" + diag(z[{t}] ⊙ (1 - htilde[{t}]^2)) W_hh (diag(r[{t}]) + diag(h[{t}-1] ⊙ r[{t}] ⊙ (1 - r[{t}])) W_rh)"
+    )
+
+
 MODEL = Model(
     name="gru",
     equations=(
@@ -72,6 +80,9 @@ MODEL = Model(
         "dL/dW_zx": "sum(k=1..T, dL/da_z[k] x[k]^T)",
         "dL/dW_rh": "sum(k=1..T, dL/da_r[k] h[k-1]^T)",
         "dL/dW_rx": "sum(k=1..T, dL/da_r[k] x[k]^T)",
+        "dh[t]/dh[t-1]": _step("t"),
+        "dh[T]/dh[k]": f"prod(j=T..k+1, {_step('j')})",
+        "dh[t]/dh[k]": f"prod(j=t..k+1, {_step('j')})",
     },
     named={"delta": "h"},
     spellings={"y_hat": "yhat", "yhat_T": "yhat", "p_T": "p", "h_tilde": "htilde", "n": "htilde"},

@@ -36,6 +36,12 @@ def _build(sizes: Sizes, draw: torch.Generator) -> Graph:
     return Graph(loss, {**quantities, "p": p, "y": y, "yhat": yhat}, {"T": T, "K": K}, copies)
 
 
+_CELL_BY_STATE = (
+    "diag(i[t] ⊙ (1 - g[t]^2)) W_gh + diag(g[t] ⊙ i[t] ⊙ (1 - i[t])) W_ih + diag(c[t-1] ⊙ f[t] ⊙ (1 - f[t])) W_fh"
+)
+_STATE_BY_CELL = "diag(o[t] ⊙ (1 - tanh(c[t])^2))"
+_STATE_BY_OUTPUT_GATE = "diag(tanh(c[t]) ⊙ o[t] ⊙ (1 - o[t])) W_oh"
+
 _RIGHT = {
     "dL/dp": "yhat - y",
     "dL/dW_ph": "(yhat - y) h[T]^T",
@@ -54,6 +60,12 @@ _RIGHT = {
     **{f"dL/dW_{gate}h": f"sum(k=1..T, dL/da_{gate}[k] h[k-1]^T)" for gate in _GATES},
     **{f"dL/dW_{gate}x": f"sum(k=1..T, dL/da_{gate}[k] x[k]^T)" for gate in _GATES},
     **{f"dL/db_{gate}": f"sum(k=1..T, dL/da_{gate}[k])" for gate in _GATES},
+    "dh[t]/dc[t]": _STATE_BY_CELL,
+    "dc[t]/dh[t-1]": _CELL_BY_STATE,
+    "dc[t]/dc[t-1]": "diag(f[t]) + dc[t]/dh[t-1] diag(o[t-1] ⊙ (1 - tanh(c[t-1])^2))",
+    "dh[t]/dh[t-1]": f"{_STATE_BY_OUTPUT_GATE} + {_STATE_BY_CELL} dc[t]/dh[t-1]",
+    "dc[t]/dh[k]": f"diag(f[t]) dc[t-1]/dh[k] + ({_CELL_BY_STATE}) dh[t-1]/dh[k]",
+    "dh[t]/dh[k]": f"{_STATE_BY_OUTPUT_GATE} dh[t-1]/dh[k] + {_STATE_BY_CELL} dc[t]/dh[k]",
 }
 
 MODEL = Model(
