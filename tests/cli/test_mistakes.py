@@ -164,11 +164,13 @@ def test_an_unusable_graph_costs_one_line(cli: Any, edges: str, nodes: str, expe
     assert not Path("runs").exists()
 
 
-def test_a_forget_bias_for_a_cell_of_ones_own_costs_one_line(cli: Any) -> None:
+def test_a_bias_for_a_cell_of_ones_own_costs_one_line(cli: Any) -> None:
     cell = Path(__file__).parents[2] / "examples" / "minimal_gated_unit.py"
     for option in (("--forget-bias", 1), ("--chrono", 40)):
         answer = cli("train", "palindromes", "--cell", f"{cell}:MinimalGatedUnit", *option)
         assert "MinimalGatedUnit does not say where its forget gate is" in answer.mistake
+    answer = cli("train", "palindromes", "--cell", f"{cell}:MinimalGatedUnit", "--bias", "one")
+    assert "MinimalGatedUnit' is your own: bias is for built-in cells" in answer.mistake
     assert not Path("runs").exists()
 
 

@@ -190,7 +190,7 @@ def build_model(
         model.initialise_ends(DEFAULT_INITIALISATION, generator=generator)
     else:
         _draw(model, spec, generator)
-    if spec.bias == "one" and not is_user_cell(spec.cell):
+    if spec.bias == "one":
         nn.single_bias(layer)
     return model
 

@@ -40,7 +40,7 @@ class ModelSpec:
             scalar.
         embedding: size of the embedding (default: the number of symbols; tied: the hidden size).
         tied: text only: the readout's weights are the embedding's, of size hidden.
-        bias: two bias vectors per gate (torch), one (the equations) or none.
+        bias: two bias vectors per gate (torch), one (the equations) or none; a cell of your own has what it has.
         initialisation: how weights are drawn, on each gate's own block; normal is N(0,1) on everything, as report A
             has it (default: xavier; your own cell keeps what its constructor drew, unless forget_bias or chrono is
             given).
@@ -96,6 +96,7 @@ class ModelSpec:
         )
         if is_user_cell(self.cell):
             require(not self.bidirectional, f"cell {self.cell!r} is your own: bidirectional is for built-in cells")
+            require(self.bias == "two", f"cell {self.cell!r} is your own: bias is for built-in cells")
         require(self.chrono is None or self.chrono >= 3, f"chrono is {self.chrono}: T_max is at least 3 steps")
         require(
             self.forget_bias is None or math.isfinite(self.forget_bias), f"forget_bias is {self.forget_bias}: a number"
