@@ -49,7 +49,7 @@ def test_a_damaged_run_is_left_out_with_a_word(cli: Any, quick: tuple[str, ...])
         assert cli("train", "palindromes", *quick, "--name", name).code == 0
     Path("runs/hurt/spec.yaml").write_text("task: 3\n")
     Path("runs/no run").mkdir()
-    for words in (("runs",), ("report",)):
+    for words in (("runs",), ("report",), ("runs", "--sql", "SELECT name FROM runs")):
         answer = cli(*words)
         assert answer.code == 0
         (warning,) = answer.err.splitlines()

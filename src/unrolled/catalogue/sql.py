@@ -15,7 +15,7 @@ from typing import Any
 from unrolled.catalogue.columns import columns, values
 from unrolled.catalogue.database import connected, load, load_lines
 from unrolled.errors import RecordError, SpecError
-from unrolled.record import METRICS, Run, list_runs
+from unrolled.record import METRICS, Run, damaged_runs, list_runs
 
 __all__ = ["Answer", "ask"]
 
@@ -43,10 +43,12 @@ class Answer:
     Attributes:
         columns: their names.
         rows: a tuple each.
+        damaged: why runs of the folder are not among those asked about, a sentence each.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
+    damaged: tuple[str, ...] = ()
 
 
 def ask(sql: str, runs: Path | str = "runs") -> Answer:
@@ -78,7 +80,7 @@ def ask(sql: str, runs: Path | str = "runs") -> Answer:
         try:
             answer = connection.execute(sql)
             names = tuple(str(column[0]) for column in answer.description or ())
-            return Answer(names, tuple(answer.fetchall()))
+            return Answer(names, tuple(answer.fetchall()), tuple(damaged_runs(runs, found)))
         except duckdb.Error as error:
             raise SpecError(f"the query cannot be answered: {_told(error)}") from None
 

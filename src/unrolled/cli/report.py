@@ -18,12 +18,12 @@ def report(*names: str, out: Path = Path("report.html"), runs: Path = Path("runs
         runs: folder of runs.
     """
     from unrolled.errors import RecordError
-    from unrolled.record import find_run, list_runs
+    from unrolled.record import damaged_runs, find_run, list_runs
     from unrolled.report import write_report
 
     chosen = [find_run(name, runs) for name in names] if names else list_runs(runs)
     if not names:
-        warn_of_damaged(runs, chosen)
+        warn_of_damaged(damaged_runs(runs, chosen))
     if not chosen:
         raise RecordError(f"no runs in {str(runs)!r} to report on; make one with: unrolled train palindromes")
     write_report(out, chosen, [])

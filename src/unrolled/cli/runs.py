@@ -54,10 +54,10 @@ def runs(
         return
     if as_csv:
         raise InputError("--csv is for the answer to --sql; the list of runs comes as --json")
-    from unrolled.record import list_runs
+    from unrolled.record import damaged_runs, list_runs
 
     listed = list_runs(runs)
-    warn_of_damaged(runs, listed)
+    warn_of_damaged(damaged_runs(runs, listed))
     found = [_row(run) for run in listed]
     if as_json:
         print(json.dumps(found, indent=1))
@@ -76,6 +76,7 @@ def _answer(sql: str, runs: Path, as_json: bool, as_csv: bool) -> None:
     from unrolled.catalogue import ask
 
     found = ask(sql, runs)
+    warn_of_damaged(found.damaged)
     if as_json:
         rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
         print(json.dumps(rows, indent=1, default=str, ensure_ascii=False))
