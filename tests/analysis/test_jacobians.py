@@ -73,14 +73,53 @@ def test_exponents_add_up_to_the_determinants() -> None:
 
 
 @pytest.mark.parametrize("direction", [0, 1])
-def test_the_first_is_the_growth_of_one_disturbance(direction: int) -> None:
-    layer, x = drawn("peephole", bidirectional=True), sequences(12)
-    found = lyapunov_exponents(layer, x[:, :1], direction=direction, count=1)
+@pytest.mark.parametrize("name", ["peephole", "full-peephole"])
+def test_the_first_is_the_growth_of_one_disturbance(name: str, direction: int) -> None:
+    """A full-peephole LSTM feeds only its c back, so a disturbance of h is lost at the next step."""
+    layer, x = drawn(name, bidirectional=True), sequences(120)
+    found = lyapunov_exponents(layer, x[:, :1], direction=direction, count=1, warm_up=60)
     steps = state_jacobians(layer, x[:, :1], direction=direction).matrices[:, 0]
-    moved = torch.eye(2 * H, dtype=torch.float64)[0]
-    for jacobian in steps.flip(0) if direction else steps:
+    moved, grown = torch.ones(2 * H, dtype=torch.float64), 0.0
+    for step, jacobian in enumerate(steps.flip(0) if direction else steps):
         moved = jacobian @ moved
-    assert found.exponents[0] == pytest.approx(math.log(moved.norm().item()) / 12, rel=1e-9)
+        grown += math.log(moved.norm().item()) if step >= 60 else 0
+        moved /= moved.norm()
+    assert found.exponents[0] == pytest.approx(grown / 60, rel=1e-6, abs=1e-3)
+
+
+def test_what_a_step_forgets_has_exponents_of_its_own() -> None:
+    found = lyapunov_exponents(drawn("full-peephole"), sequences(40))
+    assert all(map(math.isfinite, found.exponents[:H] + found.errors))
+    assert found.exponents[H:] == (-math.inf,) * H
+
+
+class Own(torch.nn.Module):
+    """A cell with dropout on its state and its recurrent weights in a buffer."""
+
+    def __init__(self, detaches: bool = False) -> None:
+        super().__init__()
+        self.hidden_size, self._detaches = H, detaches
+        self.inner = torch.nn.Linear(I, H)
+        self.dropout = torch.nn.Dropout(0.5)
+        self.register_buffer("W", torch.randn(H, H, generator=torch.Generator().manual_seed(0)))
+
+    def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
+        hidden = hidden.detach() if self._detaches else hidden
+        return torch.tanh(self.inner(x) + self.dropout(hidden) @ self.W.T)
+
+
+def test_dropout_is_off_and_buffers_are_float64() -> None:
+    layer, x = Recurrent(Own()), sequences()
+    found = state_jacobians(layer, x)
+    assert layer.training and layer.cells[0].W.dtype == torch.float32
+    h = layer.eval().double()(x)[0]
+    assert torch.allclose(found.matrices, (1 - h**2)[..., None] * layer.cells[0].W, rtol=1e-12)
+
+
+def test_a_step_that_detaches_its_state_has_a_zero_one() -> None:
+    layer = Recurrent(Own(detaches=True))
+    assert not state_jacobians(layer, sequences()).matrices.any()
+    assert lyapunov_exponents(layer, sequences()).exponents == (-math.inf,) * H
 
 
 def at_rest(scale: float) -> RNN:

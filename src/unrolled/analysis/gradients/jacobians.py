@@ -12,6 +12,7 @@ of ln|det J_t|, exactly. They come from QR (Benettin et al. 1980): J_t Q_{t-1} =
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -50,8 +51,10 @@ class LyapunovExponents:
     """Growth rates of the product of a layer's Jacobians.
 
     Attributes:
-        exponents: in nats a step, mean over the sequences; in the order of QR, descending but for noise.
-        errors: standard error of each over the sequences; empty for one sequence.
+        exponents: in nats a step, mean over the sequences; in the order of QR, descending but for noise. -inf: of a
+            direction that is lost at some step, as far as float64 can tell.
+        errors: standard error of each over the sequences; empty for one sequence. Of -inf 0 where every sequence
+            loses the direction, else inf.
         steps: how many steps they were averaged over.
         sequences: B.
     """
@@ -120,7 +123,8 @@ def lyapunov_exponents(
         raise InputError(f"count is {count}: the state has {S} numbers, so 1 to {S} exponents")
     if not 0 <= warm_up < path.T:
         raise InputError(f"warm_up is {warm_up}: from 0 to below the sequence's {path.T} steps")
-    Q = torch.eye(S, dtype=torch.float64).expand(path.B, S, S)[..., :count]
+    drawn = torch.randn(S, count, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    Q = torch.linalg.qr(drawn).Q.expand(path.B, S, count)
     order = list(reversed(range(path.T))) if direction else list(range(path.T))
     sums = torch.zeros(path.B, count, dtype=torch.float64)
     taken = 0
@@ -128,11 +132,20 @@ def lyapunov_exponents(
         for jacobian in path.jacobians(some):
             Q, R = torch.linalg.qr(jacobian @ Q)
             if taken >= warm_up:
-                sums += R.diagonal(dim1=-2, dim2=-1).abs().log()
+                growth = R.diagonal(dim1=-2, dim2=-1).abs()
+                is_lost = growth <= S * torch.finfo(growth.dtype).eps * torch.linalg.matrix_norm(jacobian)[:, None]
+                sums += growth.masked_fill(is_lost, 0).log()
             taken += 1
     each = sums / (path.T - warm_up)
-    errors = each.std(0) / path.B**0.5 if path.B > 1 else torch.empty(0)
+    errors = _standard_errors(each) if path.B > 1 else torch.empty(0)
     return LyapunovExponents(tuple(each.mean(0).tolist()), tuple(errors.tolist()), path.T - warm_up, path.B)
+
+
+def _standard_errors(each: Tensor) -> Tensor:
+    """Over the rows; of numbers that are all -inf 0, of some inf."""
+    is_lost = each.isneginf()
+    errors = (each.std(0) / each.shape[0] ** 0.5).masked_fill(is_lost.any(0), torch.inf)
+    return errors.masked_fill(is_lost.all(0), 0)
 
 
 class _Path:
@@ -144,11 +157,11 @@ class _Path:
         self.S = H * len(self.fields)
         self._x, self._before = x, before
         self._equation = layer.equation(index, direction)
-        self._weights = {name: weight.detach().double() for name, weight in self._equation.weights.items()}
+        self._weights = {name: weight.detach() for name, weight in self._equation.weights.items()}
 
     @classmethod
     def of(cls, layer: RecurrentLayer, x: Tensor, index: int, direction: int) -> _Path:
-        """Run the layers below and this one once, step by step, without a graph."""
+        """Run the layers below and this one once, step by step, without a graph, in float64 and without dropout."""
         if not 0 <= index < layer.num_layers:
             raise InputError(f"no layer {index}: the model has {layer.num_layers}, from 0 at the input")
         if direction not in range(2 if layer.bidirectional else 1):
@@ -157,9 +170,9 @@ class _Path:
             x = one_hot(x, layer.input_size)
         if x.dim() != 3 or 0 in x.shape[:2]:
             raise InputError(f"the input has shape {list(x.shape)}: [T, B, I] would do, with T ≥ 1 and B ≥ 1")
-        weight = next(layer.parameters(), x)
+        layer = copy.deepcopy(layer).double().eval()
+        given = x.double()
         with torch.no_grad():
-            given = x.to(weight.dtype)
             seen = layer.observe(given.transpose(0, 1) if layer.batch_first else given)
         below = given
         if index > 0:
@@ -169,8 +182,8 @@ class _Path:
         for name in layer.state_names:
             after = trace[name]
             zero = torch.zeros_like(after[:1])
-            before[name] = torch.cat([after[1:], zero] if direction else [zero, after[:-1]]).double()
-        return cls(layer, below.double(), before, index, direction)
+            before[name] = torch.cat([after[1:], zero] if direction else [zero, after[:-1]])
+        return cls(layer, below, before, index, direction)
 
     def batches(self, steps: list[int]) -> Iterator[list[int]]:
         """The steps, some at a time."""
@@ -188,5 +201,7 @@ class _Path:
             named = self._equation.step(x, self._equation.named_state(tuple(fields)), self._weights)
             out = torch.cat([named[name] for name in self.fields], 1).view(n * self.B, S, S)
             asked = out.diagonal(dim1=1, dim2=2).sum()
+        if not asked.requires_grad:  # the step detaches the state that it is given
+            return torch.zeros(n, self.B, S, S, dtype=torch.float64)
         found = torch.autograd.grad(asked, fields, allow_unused=True, materialize_grads=True)
         return torch.cat(found, 1).view(n, self.B, S, S)
