@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import unrolled
 from unrolled.data import GRAPHS, SENSORS, SOURCES, adenylate_kinase
 
@@ -89,6 +91,13 @@ def test_what_is_installed(cli: Any) -> None:
     for key, value in facts.items():
         assert f"{key} " in cli("info").out
         assert value in cli("info").out
+
+
+def test_numbers_that_json_has_not_are_null(cli: Any) -> None:
+    question = "SELECT 'inf'::double AS number, [1.5, 'nan'::double] AS list, {'low': ['-inf'::double]} AS struct"
+    out = cli("runs", "--sql", question, "--json").out
+    (row,) = json.loads(out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    assert row == {"number": None, "list": [1.5, None], "struct": {"low": [None]}}
 
 
 def test_a_question_in_sql(cli: Any, quick: tuple[str, ...]) -> None:

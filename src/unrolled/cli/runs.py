@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from unrolled.cli.damaged import warn_of_damaged
+from unrolled.cli.json_text import json_text
 from unrolled.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def runs(
     warn_of_damaged(damaged_runs(runs, listed))
     found = [_row(run) for run in listed]
     if as_json:
-        print(json.dumps(found, indent=1))
+        print(json_text(found, indent=1))
     elif not found:
         print(f"no runs in {runs}; make one with: unrolled train palindromes")
     else:
@@ -79,7 +79,7 @@ def _answer(sql: str, runs: Path, as_json: bool, as_csv: bool) -> None:
     warn_of_damaged(found.damaged)
     if as_json:
         rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
-        print(json.dumps(rows, indent=1, default=str, ensure_ascii=False))
+        print(json_text(rows, indent=1, default=str, ensure_ascii=False))
     elif as_csv:
         csv.writer(sys.stdout, lineterminator="\n").writerows([found.columns, *found.rows])
     else:
