@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 import torch
 
@@ -114,7 +116,7 @@ def test_what_is_no_cell_is_refused_at_once(make, message):
 
 def test_state_names_must_be_names_hidden_first():
     cell = Leaky()
-    for names in (("memory", "hidden"), (), ("hidden", "hidden"), ("hidden", "2")):
+    for names in (("memory", "hidden"), (), ("hidden", "hidden"), ("hidden", "2"), ("hidden", "class")):
         cell.state_names = names
         with pytest.raises(UserCodeError, match='"hidden" first'):
             nn.Recurrent(cell)
@@ -135,10 +137,23 @@ def test_a_cell_that_breaks_the_protocol_is_named(result, message):
     assert "\n" not in str(caught.value)
 
 
-def test_gates_that_are_no_gates():
+CALLS = count()
+
+GATES = [
+    (lambda h: [1], "must return a dict of tensors"),
+    (lambda h: {"leak": h > 0}, "of floating point"),
+    (lambda h: {"leak": h[:1]}, r"\[B, ·\] = \[3, ·\]"),
+    (lambda h: {3: h}, "by name"),
+    (lambda h: {"trace": h}, "must not name 'trace', which is of the state"),
+    (lambda h: {f"gate{next(CALLS)}": h}, "same names at every step, not gate0 and then gate1"),
+]
+
+
+@pytest.mark.parametrize(("gates", "message"), GATES)
+def test_gates_that_are_no_gates(gates, message):
     cell = Leaky()
-    cell.gates = lambda x_t, state: [1]
-    with pytest.raises(UserCodeError, match="gates must return a dict of tensors"):
+    cell.gates = lambda x_t, state: gates(state[0])
+    with pytest.raises(UserCodeError, match=f"Leaky.gates.*{message}"):
         nn.Recurrent(cell).observe(torch.zeros(T, B, I))
 
 

@@ -26,6 +26,16 @@ class NeedsMore(torch.nn.Module):
     def __init__(self, input_size, hidden_size, heads):
         super().__init__()
 
+class Lazy(MyCell):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.mix = torch.nn.LazyLinear(hidden_size)
+
+class Meta(MyCell):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.to("meta")
+
 NOT_A_CELL = 3
 """
 
@@ -60,6 +70,8 @@ def test_the_hash_is_the_files(cell_file: Path) -> None:
         ("MyCel", UnknownName, "did you mean 'MyCell'"),
         ("NOT_A_CELL", UserCodeError, "is of type int"),
         ("NeedsMore", UserCodeError, r"cannot be built as NeedsMore\(3, 5\)"),
+        ("Lazy", UserCodeError, "has no values for its weight 'mix.weight' when it is built"),
+        ("Meta", UserCodeError, "has no values for its weight 'mix.weight'"),
         ("no name", UserCodeError, "names no cell"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import keyword
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, final
@@ -33,7 +34,8 @@ class Recurrent(RecurrentLayer):
     * `hidden_size`: H;
     * optionally `state_names`, hidden first: `("hidden",)` unless it says otherwise;
     * optionally `input_size`: I, checked where it is there;
-    * optionally `gates(x_t, state) -> dict[str, Tensor]`, each [B,·]: what `observe` shows beside the states;
+    * optionally `gates(x_t, state) -> dict[str, Tensor]`, each [B,·], the same names at every step: what `observe`
+      shows beside the states;
     * optionally `initialise(name, *, forget_bias, chrono, generator)`, if it knows its own blocks.
 
     torch.nn.RNNCell, GRUCell and LSTMCell are cells. The output is the hidden state, and the layer's call,
@@ -134,10 +136,11 @@ class Recurrent(RecurrentLayer):
         """A user's cell as a function of its weights, its gates beside the state where it shows them."""
         cell = self.cells[layer]
         prefix = f"cells.{layer}."
+        stepping = _Stepping(self, layer)
 
         def step(x_t: Tensor, state: Any, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
             given = {f"cell.{name.removeprefix(prefix)}": weight for name, weight in weights.items()}
-            named: Mapping[str, Tensor] = functional_call(_Stepping(self, layer), given, (x_t, state))
+            named: Mapping[str, Tensor] = functional_call(stepping, given, (x_t, state))
             return named
 
         weights = {prefix + name: parameter for name, parameter in cell.named_parameters()}
@@ -155,14 +158,10 @@ class Recurrent(RecurrentLayer):
         return unrolled.output, unrolled.state
 
     def _trace(self, layer: int, direction: int, x: Tensor, state: Any, lengths: Tensor | None) -> Unrolled:
-        step = functools.partial(self._seen_step, layer)
-        return loop(step, x, state, lengths=lengths)
+        return loop(_Stepping(self, layer), x, state, lengths=lengths)
 
     def _step(self, layer: int, x: Tensor, state: Any) -> Any:
         return self._named_state(tuple(self._named_step(layer, x, state).values()))
-
-    def _seen_step(self, layer: int, x_t: Tensor, state: Any) -> dict[str, Tensor]:
-        return {**self._gates(layer, x_t, state), **self._named_step(layer, x_t, state)}
 
     def _named_step(self, layer: int, x_t: Tensor, state: Any) -> dict[str, Tensor]:
         """Call the user's cell and hold it to the protocol."""
@@ -182,25 +181,48 @@ class Recurrent(RecurrentLayer):
         return dict(zip(names, fields, strict=True))
 
     def _gates(self, layer: int, x_t: Tensor, state: Any) -> Mapping[str, Tensor]:
-        cell = self.cells[layer]
+        cell, B = self.cells[layer], x_t.shape[0]
         if not hasattr(cell, "gates"):
             return {}
         gates = _call(cell, cell.gates, x_t, state[0] if len(state) == 1 else tuple(state))
-        if not isinstance(gates, Mapping) or not all(isinstance(g, Tensor) and g.dim() == 2 for g in gates.values()):
-            raise UserCodeError(f"{type(cell).__name__}.gates must return a dict of tensors [B, H]")
+        if not isinstance(gates, Mapping) or not all(_is_gate(name, gate, B) for name, gate in gates.items()):
+            raise UserCodeError(
+                f"{type(cell).__name__}.gates must return a dict of tensors [B, ·] = [{B}, ·] of floating point by name"
+            )
+        taken = [name for name in gates if name in self.state_names]
+        if taken:
+            raise UserCodeError(f"{type(cell).__name__}.gates must not name {taken[0]!r}, which is of the state")
         return gates
 
 
+def _is_gate(name: object, gate: object, B: int) -> bool:
+    return (
+        isinstance(name, str)
+        and isinstance(gate, Tensor)
+        and gate.dim() == 2
+        and (gate.shape[0] == B and gate.is_floating_point())
+    )
+
+
 class _Stepping(torch.nn.Module):
-    """One of a layer's cells as a module whose call is a step, so that its weights can be exchanged."""
+    """Steps of one of a layer's cells, seen through, as a module whose weights can be exchanged."""
 
     def __init__(self, layer: Recurrent, index: int) -> None:
         super().__init__()
         self.cell = layer.cells[index]
-        self._step = functools.partial(layer._seen_step, index)
+        self._of_gates = functools.partial(layer._gates, index)
+        self._of_state = functools.partial(layer._named_step, index)
+        self._names: list[str] | None = None
 
     def forward(self, x_t: Tensor, state: Any) -> dict[str, Tensor]:
-        return self._step(x_t, state)
+        gates = self._of_gates(x_t, state)
+        names, self._names = self._names, sorted(gates)
+        if names not in (None, self._names):
+            raise UserCodeError(
+                f"{type(self.cell).__name__}.gates must return the same names at every step, "
+                f"not {', '.join(names)} and then {', '.join(self._names)}"
+            )
+        return {**gates, **self._of_state(x_t, state)}
 
 
 def _torch_rnn(cell: torch.nn.Module) -> Cell:
@@ -232,6 +254,10 @@ def _state_type(names: tuple[str, ...]) -> Callable[..., Any]:
     return namedtuple("State", names)
 
 
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("_")
+
+
 def _check_cell(cell: object) -> None:
     kind = type(cell).__name__
     if not isinstance(cell, torch.nn.Module):
@@ -241,7 +267,7 @@ def _check_cell(cell: object) -> None:
     if not isinstance(size, int) or size <= 0:
         raise UserCodeError(f"{kind}.hidden_size must be an integer above zero, not {size!r}")
     names = _names(cell)
-    proper = all(isinstance(n, str) and n.isidentifier() and not n.startswith("_") for n in names)
+    proper = all(map(_is_name, names))
     if not names or not proper or names[0] != "hidden" or len(set(names)) != len(names):
         raise UserCodeError(f'{kind}.state_names must be names, "hidden" first, as ("hidden", "memory"), not {names}')
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from unrolled.errors import UnknownName, UserCodeError
 from unrolled.nn.recurrent import Recurrent
@@ -91,4 +92,10 @@ def load_user_layer(
             f"{cell!r} cannot be built as {cell_class.__name__}({input_size}, {hidden_size}): "
             f"{type(error).__name__}: {error}"
         ) from error
+    for name, weight in cells[0].named_parameters():
+        if is_lazy(weight) or weight.is_meta:
+            raise UserCodeError(
+                f"{cell!r} has no values for its weight {name!r} when it is built: "
+                f"make it in {cell_class.__name__}(input_size, hidden_size), of those sizes"
+            )
     return Recurrent(cells, dropout=dropout)
