@@ -9,6 +9,7 @@ import pytest
 
 from unrolled.catalogue import read_results
 from unrolled.record import list_runs
+from unrolled.spec import expand
 
 TINY = ("--hidden", "4", "--batch", "4", "--steps", "3", "--evaluate-every", "3", "--workers", "1")
 BROKEN = """
@@ -63,6 +64,14 @@ def test_numbers_are_read_as_train_reads_them(cli: Any) -> None:
     assert {spec.clip for spec in trained} == {None, 1.0}
 
 
+def test_an_option_whose_value_is_a_list_is_parted_otherwise(cli: Any) -> None:
+    words = ("sweep", "sensors", "--horizons", "3,6;12", "--seasons", "52", "--hidden", "4,8", "--dry-run")
+    answer = cli(*words, "--readings", "none.csv")
+    assert "none.csv" in answer.mistake and "horizons" not in answer.err  # so far it was understood
+    given = expand({"task": {"name": "sensors", "horizons": ["3,6", "12"], "seasons": "52"}})
+    assert [spec.task.horizons for spec in given.specs] == ["3,6", "12"]
+
+
 def test_a_file_and_what_it_would_cost(cli: Any) -> None:
     Path("many.yaml").write_text(
         "task: {name: palindromes, length: [3, 5]}\nmodel: {hidden: 4}\ntraining: {seed: 0:2, steps: 40, batch: 4}\n"
@@ -101,6 +110,8 @@ def test_a_failed_run_is_kept_with_its_reason_and_tried_again_on_request(cli: An
     answer = cli(*words)
     assert answer.code == 1, answer
     assert "not today" in answer.out and "1 of 2 runs done, 1 failed (again with --retry)" in answer.out
+    (row,) = [line for line in answer.out.splitlines() if line.startswith("mine.py:Cell")]
+    assert "0 of 1, 1 failed" in row  # a seed that failed has not solved anything
     (failed,) = [run for run in list_runs("runs") if run.failure is not None]
     assert failed.status == "unfinished" and "not today" in (failed.failure or "")
     noted = failed.path.joinpath("failure.json").read_bytes()

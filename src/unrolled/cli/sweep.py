@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from statistics import median
@@ -46,6 +47,9 @@ Examples:
 A sweep that is started again, or another one over the same folder, does
 nothing twice.
 """
+
+_WITH_COMMAS = ("horizons", "seasons", "trajectory")
+"""Options one value of which is a list already, so that several are parted by ;."""
 
 app = App(name="sweep", help_epilogue=_EXAMPLES, help_format="plaintext", group_commands=Group("Tasks"))
 
@@ -96,7 +100,11 @@ def _command(task: str) -> Callable[..., int]:
 
     lists = [_as_list(parameter) for parameter in spec_parameters(task)]
     command.__signature__ = inspect.Signature([*_parameters(), *lists])  # type: ignore[attr-defined]
-    command.__doc__ = f"Many runs of {task}; every option takes a list such as 1,2,3 or, for whole numbers, 5:50:5."
+    several = [parameter.name for parameter in lists if parameter.name in _WITH_COMMAS]
+    parted = f"; {' and '.join(several)} one such as '1,2;3', parted by ;" if several else ""
+    command.__doc__ = (
+        f"Many runs of {task}; every option takes a list such as 1,2,3 or, for whole numbers, 5:50:5{parted}."
+    )
     return command
 
 
@@ -111,10 +119,11 @@ def _words(key: str, value: str | None) -> list[str] | str | None:
     """The values of a list, or the one value."""
     if value is None:
         return None
-    words = value.split(",")
+    between = ";" if key in _WITH_COMMAS else ","
+    words = value.split(between)
     there = [word for word in words if word.strip()]
     if len(there) < len(words):
-        would_do = f"did you mean {','.join(there)!r}?" if there else "give at least one"
+        would_do = f"did you mean {between.join(there)!r}?" if there else "give at least one"
         raise InputError(f"--{key.replace('_', '-')} is {value!r}: there is an empty value in it; {would_do}")
     return words if len(words) > 1 else value
 
@@ -133,7 +142,10 @@ def _typed(mapping: dict[str, Any], task: str) -> dict[str, Any]:
 
 def _read(word: str, hint: Any) -> Any:
     """As `train` reads it: none is no value where an option may have none (--clip none), else a word (--bias none)."""
-    return None if word == "none" and type(None) in get_args(hint) else read_value(word)
+    kinds = get_args(hint) or (hint,)
+    if word == "none" and type(None) in kinds:
+        return None
+    return word if set(kinds) <= {str, type(None)} else read_value(word)
 
 
 _file = inspect.Parameter("sweep", inspect.Parameter.POSITIONAL_ONLY, default=None, annotation=Path | None)
@@ -250,6 +262,8 @@ class _Board:
         varied = [name for name in sweep.varied if name != "training.seed"]
         solvable = all(map(_solvable, sweep.specs))
         groups: dict[tuple[str, ...], list[ResultRow]] = {}
+        lost: Counter[tuple[str, ...]] = Counter()
+        missed = {spec.identity() for spec, _ in self.failed}
         for spec in sweep.specs:
             run = self._ended.get(spec.identity())
             mapping = spec.to_mapping()
@@ -257,13 +271,14 @@ class _Board:
             groups.setdefault(key, [])
             if run is not None:
                 groups[key].append(run)
+            lost[key] += spec.identity() in missed
         table = Table(box=None, pad_edge=False, header_style="bold")
         for name in varied:
             table.add_column(name.partition(".")[2])
         for heading in ("accuracy", *(("solved", "steps to solve") if solvable else ())):
             table.add_column(heading, justify="right")
         for key, runs in groups.items():
-            table.add_row(*map(Text, key), _median(runs), *(_solved(runs) if solvable else ()))
+            table.add_row(*map(Text, key), _median(runs), *(_solved(runs, lost[key]) if solvable else ()))
         self._console.print(table)
         done = f"{len(self._ended)} of {self._count} runs done"
         failed = f", {len(self.failed)} failed (again with --retry)" if self.failed else ""
@@ -283,11 +298,11 @@ def _median(runs: list[ResultRow]) -> str:
     return f"{median(accuracies):.3f}" if accuracies else "-"
 
 
-def _solved(runs: list[ResultRow]) -> tuple[str, str]:
-    """How many of them, and the steps it took where training stopped for it."""
+def _solved(runs: list[ResultRow], failed: int) -> tuple[str, str]:
+    """How many of them and of those that failed, and the steps it took where training stopped for it."""
     steps = sorted(run.solved_step for run in runs if run.solved_step is not None)
-    count = sum(run.solved for run in runs)
-    return f"{count} of {len(runs)}", ", ".join(map(str, steps)) or "-"
+    count = f"{sum(run.solved for run in runs)} of {len(runs) + failed}"
+    return f"{count}, {failed} failed" if failed else count, ", ".join(map(str, steps)) or "-"
 
 
 def _outcome(run: ResultRow) -> str:
