@@ -15,7 +15,7 @@ from unrolled.analysis.gradients import (
     spectra,
     state_gradients,
 )
-from unrolled.data import DecimalPalindromes
+from unrolled.data import Adding, DecimalPalindromes
 from unrolled.errors import InputError
 from unrolled.nn import (
     CELL_LAYERS,
@@ -250,6 +250,57 @@ def test_a_user_s_own_cell_joins() -> None:
         scale_recurrent_weights(models[0].layer, 1.0)
 
 
+class Own(torch.nn.Module):
+    """A vanilla RNN with something done to the state it is given, or to the one it gives."""
+
+    hidden_size = 6
+
+    def __init__(self, before: Callable[[Tensor], Tensor], after: Callable[[Tensor], Tensor] = Tensor.tanh) -> None:
+        super().__init__()
+        self.mix = torch.nn.Linear(10 + 6, 6)
+        self.before, self.after = before, after
+
+    def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
+        return self.after(self.mix(torch.cat([x, self.before(hidden)], -1)))
+
+
+@pytest.mark.parametrize("chunk", [2, 128])
+def test_a_cell_that_draws_is_run_again_with_the_same_draws(chunk: int) -> None:
+    model = classifier(Recurrent(Own(torch.nn.Dropout(0.5), lambda a: a.tanh() + 0.1 * torch.randn_like(a))))
+    inputs, targets = palindromes(7)
+
+    def loss(model: torch.nn.Module) -> Tensor:
+        torch.manual_seed(3)
+        return torch.nn.functional.cross_entropy(model(inputs), targets)
+
+    found = model_gradients(model, loss, keep=True, chunk=chunk)["layer"].top
+    after = torch.rand(1)
+    loss(model).backward()
+    assert after == torch.rand(1)  # the draws go on as if nothing had been run again
+    expected = model.layer.cells[0].mix.weight.grad
+    values = found.contributions["cells.0.mix.weight"].values
+    assert torch.allclose(values.sum(0), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "cell", [Own(Tensor.detach), Own(Tensor.clone, Tensor.detach)], ids=["what it reads", "what it gives"]
+)
+def test_a_cell_that_detaches_is_heard_from_at_the_last_step_only(cell: Own) -> None:
+    norms = state_gradients(classifier(Recurrent(cell)), *palindromes(5)).norms["hidden"]
+    assert norms[-1] > 0
+    assert not any(norms[:-1])
+
+
+def test_a_number_is_marked_as_its_task_marks_it() -> None:
+    task = Adding(length=6)
+    model = SequenceClassifier(LSTM(2, 4), symbols=0, classes=1, coding="scalar", numbers=2)
+    batch = task.sample(3, torch.Generator().manual_seed(0))
+    seen = state_gradients(model, batch.inputs, batch.targets, marking=task.marking)
+    expected = (model.double()(batch.inputs.double()).squeeze(-1) - batch.targets).square().mean()
+    assert seen.loss_nats == pytest.approx(expected.item(), rel=1e-9)
+    assert seen.norms["hidden"][-1] > 0
+
+
 def test_the_model_is_left_as_it_was() -> None:
     model = classifier(LSTM(10, 4))
     model.output.weight.requires_grad_(False)
@@ -461,3 +512,8 @@ def test_what_has_no_gradients() -> None:
         layer_gradients(LSTM(3, 2), torch.zeros(4, 1, 3), lambda output: output.sum(), chunk=0)
     with pytest.raises(InputError, match="scale is -1"):
         scale_recurrent_weights(LSTM(3, 2), -1.0)
+    cell = Own(torch.tanh)
+    cell.mix = torch.nn.Identity()
+    cell.after = lambda a: a[..., :6]
+    with pytest.raises(InputError, match="the cell has no weights"):
+        state_gradients(classifier(Recurrent(cell)), *palindromes(5))

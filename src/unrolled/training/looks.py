@@ -50,7 +50,9 @@ def look_at(model: torch.nn.Module, task: Question, seed: int, step: int) -> dic
     """
     assert isinstance(task, Task) and isinstance(model, SequenceClassifier | CharacterModel)
     drawn = task.sample(SEQUENCES, stream(seed, "looks"))
-    seen = state_gradients(copy.deepcopy(model).cpu(), drawn.inputs, drawn.targets, contributions=False)
+    seen = state_gradients(
+        copy.deepcopy(model).cpu(), drawn.inputs, drawn.targets, contributions=False, marking=task.marking
+    )
     return {
         "step": step,
         "sequences": seen.batch,

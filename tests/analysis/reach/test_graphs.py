@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 import networkx as nx
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -231,12 +232,23 @@ def test_a_bridge_squashes() -> None:
     assert max(found.hops) <= 4
 
 
+WEIGHT = torch.ones((), requires_grad=True)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda g, x: graph_reach(lambda x: x, x, g, nodes=[3, 99]), "no node 99: nodes are numbered 0…13"),
         (lambda g, x: graph_reach(lambda x: x, x, g, nodes=[3, 3]), "a node is given twice"),
         (lambda g, x: graph_reach(lambda x: x, x, g, nodes=15), "nodes is 15: the graph has 14"),
+        (lambda g, x: graph_reach(lambda x: x, x, g, nodes=[1, 2.5]), "no node 2.5: nodes are whole numbers"),
+        (lambda g, x: graph_reach(lambda x: x, x, g, nodes=torch.ones(14) > 0), "no node True"),
+        (lambda g, x: graph_reach(lambda x: x, x, g, nodes=np.int64(15)), "nodes is 15: the graph has 14"),
+        (lambda g, x: graph_reach(lambda x: x / 0, x, g, nodes=[3, 5]), "the output of node 3 is inf or no number"),
+        (lambda g, x: graph_replacement(lambda x: x / 0, x, g), "the output of node 0 is inf or no number"),
+        (lambda g, x: dirichlet_energy(x / 0, g), "they have no energy"),
+        (lambda g, x: graph_reach(WEIGHT.expand_as, x, g), "does not depend on x, only on weights"),
+        (lambda g, x: squashing(WEIGHT.expand_as, x, g.undirected()), "does not depend on x, only on weights"),
         (lambda g, x: graph_reach(lambda x: x, x[:9], g), "x has 9 nodes, the graph 14"),
         (lambda g, x: graph_reach(lambda x: x.sum(), x, g), "one vector a node"),
         (lambda g, x: graph_reach(lambda x: x.detach(), x, g), "does not depend on x"),

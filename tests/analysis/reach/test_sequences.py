@@ -177,6 +177,9 @@ def test_replacement_takes_symbols() -> None:
     assert found.influence[0].value > 0
 
 
+WEIGHT = torch.ones((), requires_grad=True)
+
+
 def no_grad(x: Tensor) -> Tensor:
     with torch.no_grad():
         return x.sum(0)
@@ -187,6 +190,12 @@ def no_grad(x: Tensor) -> Tensor:
     [
         (lambda x: x.sum(), {}, r"the output is \[\]: \[B, d\] = \[3, d\] would do"),
         (no_grad, {}, "does not depend on x"),
+        (lambda x: WEIGHT.expand(3, 2), {}, "does not depend on x, only on weights"),
+        (
+            lambda x: Decay()(x) * torch.tensor([1, torch.inf, 1])[:, None],
+            {},
+            "output of sequence 1 is inf or no",
+        ),
         (Decay(), {"at": 9}, "no step 9: the sequence has steps 0…5"),
         (Decay(), {"probes": 1}, "probes is 1: at least 2"),
         (Decay(), {"norm": "columns"}, "norm 'columns' is estimated"),
@@ -204,5 +213,7 @@ def test_more_bad_input() -> None:
         sequence_reach(Decay(), torch.zeros(2, 3, 1, dtype=torch.int64))
     with pytest.raises(InputError, match="symbols"):
         model_reach(SequenceClassifier(LSTM(10, 2), symbols=10, classes=2), torch.zeros(3, dtype=torch.int64))
+    with pytest.raises(InputError, match="the output of sequence 0 is inf or no number"):
+        sequence_replacement(lambda x: x[-1] / 0, sequences())
     with pytest.raises(InputError, match="B ≥ 2"):
         sequence_replacement(Decay(), sequences(batch=1))

@@ -144,7 +144,7 @@ def lyapunov_exponents(
 def _standard_errors(each: Tensor) -> Tensor:
     """Over the rows; of numbers that are all -inf 0, of some inf."""
     is_lost = each.isneginf()
-    errors = (each.std(0) / each.shape[0] ** 0.5).masked_fill(is_lost.any(0), torch.inf)
+    errors: Tensor = (each.std(0) / each.shape[0] ** 0.5).masked_fill(is_lost.any(0), torch.inf)
     return errors.masked_fill(is_lost.all(0), 0)
 
 

@@ -23,7 +23,7 @@ from unrolled.analysis.gradients.states import state_gradients
 from unrolled.data import DecimalPalindromes
 from unrolled.errors import InputError
 from unrolled.nn import CellLayer
-from unrolled.spec import ModelSpec, build_model
+from unrolled.spec import ModelSpec, build_model, is_user_cell
 
 __all__ = ["FORGET_BIASES", "INPUT_SCALES", "SCALES", "PhaseDiagram", "PhasePoint", "phase_diagram", "phase_points"]
 
@@ -120,6 +120,8 @@ def phase_points(
     """
     if steps < 2:
         raise InputError(f"steps is {steps}: a gradient takes 2 or more to change")
+    if is_user_cell(spec.cell):
+        raise InputError(f"{spec.cell!r} is not a cell of the house: which weights are recurrent is not known")
     task = DecimalPalindromes(length=steps + 1)
     drawn = task.sample(batch, torch.Generator().manual_seed(seed))
     forgets, others = _second_axis(spec, others)
@@ -128,8 +130,7 @@ def phase_points(
             wanted = replace(spec, forget_bias=other, chrono=None) if forgets else spec
             model = build_model(wanted, task, torch.Generator().manual_seed(seed))
             layer = model.layer
-            if not isinstance(layer, CellLayer):
-                raise InputError(f"{spec.cell!r} is not a cell of the house: which weights are recurrent is not known")
+            assert isinstance(layer, CellLayer)
             scale_recurrent_weights(layer, scale, kind="normal", generator=torch.Generator().manual_seed(seed + 1))
             if not forgets:
                 with torch.no_grad():

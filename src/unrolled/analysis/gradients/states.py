@@ -27,11 +27,12 @@ from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
+from unrolled.analysis.batches import require_batch
 from unrolled.analysis.gradients.spectra import recurrent_blocks
 from unrolled.analysis.gradients.values import LayerGradients, StateGradients
 from unrolled.analysis.gradients.walk import Walk, watched
+from unrolled.data import Marking, OneOf
 from unrolled.errors import InputError
 from unrolled.nn import CharacterModel, RecurrentLayer, SequenceClassifier, convert
 
@@ -50,18 +51,19 @@ def state_gradients(
     keep: bool = False,
     chunk: int = CHUNK,
     dtype: torch.dtype = torch.float64,
+    marking: Marking = OneOf(),  # noqa: B008
 ) -> StateGradients:
-    """The gradients of a model's cross-entropy at the last step.
+    """The gradients of a model's loss at the last step, as a rule the cross-entropy.
 
     Args:
         model: trained or untrained; it is not changed.
-        inputs: symbols, int64 [T,B].
-        targets: the right answer at the last step, int64 [B]; of a character model's [T,B] the last row is
-            taken.
+        inputs: symbols, int64 [T,B], or numbers [T,B,F] where the model reads those.
+        targets: the right answer at the last step, [B]; of several steps' [T,B] the last row is taken.
         contributions: whether each step's part of each weight's gradient is measured.
         keep: whether those parts are kept, T times as much as the weights.
         chunk: how many steps are differentiated together; more takes more memory.
         dtype: computed in.
+        marking: the task's, whose loss it is.
 
     Raises:
         InputError: an empty batch, or a layer that cannot be observed (torch's own).
@@ -71,17 +73,17 @@ def state_gradients(
             f"the states inside {type(model.layer).__name__} cannot be seen: "
             "unrolled.nn.convert(model) makes it a layer of the house"
         )
-    if inputs.dim() != 2 or inputs.numel() == 0:
-        raise InputError(f"the input has shape {list(inputs.shape)}: give a batch of at least one sequence of symbols")
+    require_batch(model, inputs)
     model = copy.deepcopy(model).to(dtype).eval()
     answers = targets[-1] if targets.dim() == 2 else targets
 
     def loss(model: torch.nn.Module) -> Tensor:
         logits = model(inputs) if isinstance(model, SequenceClassifier) else model(inputs)[0]
         logits = logits[-1] if logits.dim() == 3 else logits
-        return cross_entropy(logits, answers, reduction="sum")
+        return marking.loss_nats(logits, answers)
 
-    return _look(model, loss, contributions=contributions, keep=keep, chunk=chunk)["layer"]
+    found = _look(model, loss, contributions=contributions, keep=keep, chunk=chunk)
+    return _only(found)
 
 
 def layer_gradients(
@@ -111,7 +113,7 @@ def layer_gradients(
     layer = copy.deepcopy(layer).double().eval()
     given = x.double()
     found = _look(layer, lambda layer: loss(layer(given)[0]), contributions=contributions, keep=keep, chunk=chunk)
-    return found[""]
+    return _only(found)
 
 
 def model_gradients(
@@ -140,6 +142,13 @@ def model_gradients(
             not depend on one.
     """
     return _look(convert(copy.deepcopy(model)), loss, contributions=contributions, keep=keep, chunk=chunk)
+
+
+def _only(found: dict[str, StateGradients]) -> StateGradients:
+    """What was seen of the one layer looked at."""
+    if not found:
+        raise InputError("the cell has no weights, so nothing is differentiated in it")
+    return next(iter(found.values()))
 
 
 def _look(

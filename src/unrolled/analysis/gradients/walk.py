@@ -4,8 +4,8 @@ A layer under `watched` runs forward on its fast kernels and keeps its state at 
 goes from the last chunk to the first: each but the last to run is run again from its kept state. Where the kernel shows
 the steps of its backward pass (`dissect`: float32 on the native kernels), it does so, and `products.py` makes each
 step's part of a weight's gradient of them. Elsewhere (float64, a user's own cell) the layer's `Equation` is run, every
-step on weights of its own, and differentiated by autograd. Both are exact: a weight's gradient is the sum over the
-steps, and that sum is what the layer hands on.
+step on weights of its own and with the random numbers that it drew, and differentiated by autograd. Both are exact: a
+weight's gradient is the sum over the steps, and that sum is what the layer hands on.
 
 Memory: the layer's inputs and outputs [T,B,·] and what one chunk takes, however long the sequence is.
 """
@@ -13,12 +13,13 @@ Memory: the layer's inputs and outputs [T,B,·] and what one chunk takes, howeve
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
+from torch.utils.checkpoint import get_device_states, set_device_states
 
 from unrolled.analysis.gates import Shares, batch_shares
 from unrolled.analysis.gradients.products import parts, products
@@ -95,7 +96,7 @@ class Walk:
         self._layer, self._unroll, self._index, self._direction = layer, unroll, index, direction
         self._lengths, self._chunk = lengths, chunk
         self._asked, self._keep = contributions, keep
-        self._kept: list[tuple[int, int, tuple[Tensor, ...]]] = []
+        self._kept: list[tuple[int, int, tuple[Tensor, ...], _Draws | None]] = []
         self._last: Dissection | None = None  # of the chunk that runs last, which is the first to be gone back through
         self._written = 0  # the version of the output that it gave
         # Room for all steps is taken at once: small pieces kept between large ones would tie up the heap.
@@ -125,7 +126,8 @@ class Walk:
         edges = [(first, min(first + self._chunk, self.steps)) for first in range(0, self.steps, self._chunk)]
         outputs: dict[int, Tensor] = {}
         for place, (first, last) in enumerate(reversed(edges) if self._direction else edges):
-            self._kept.append((first, last, state))
+            draws = None if isinstance(self._layer, CellLayer) else _Draws(x)  # the house's cells draw nothing
+            self._kept.append((first, last, state, draws))
             seen = self._dissected(first, last, x, state) if place == len(edges) - 1 else None
             if seen is None:
                 given = (self.equation.named_state(state), self._local(first, last))
@@ -154,9 +156,10 @@ class Walk:
             if self._keep:
                 self._values[name] = weight.new_zeros(self.steps, *weight.shape)
         self.norms = {name: grad_state[0].new_zeros(self.steps, dtype=torch.float64) for name in self.names}
-        for first, last, state in reversed(self._kept):
+        for first, last, state, draws in reversed(self._kept):
             part = None if grad_output is None else grad_output[first:last]
-            grad_state, to_x = self._back(first, last, x, state, weights, part, grad_state, want_x)
+            with nullcontext() if draws is None else draws.again():
+                grad_state, to_x = self._back(first, last, x, state, weights, part, grad_state, want_x)
             if grad_x is not None and to_x is not None:
                 grad_x[first:last] = to_x
         return grad_x, grad_state, [self._totals[name] for name in weights]
@@ -236,7 +239,9 @@ class Walk:
             born: list[Mapping[str, Tensor]] = []  # what the equation gives, before rows that have ended keep theirs
 
             def step(x_t: Tensor, named: Any) -> Mapping[str, Tensor]:
-                born.append(self.equation.step(x_t, named, order[len(born)]))
+                given = self.equation.step(x_t, named, order[len(born)])
+                # what a cell detached is a leaf: the loss is heard there, and nothing before it
+                born.append({key: v if v.requires_grad else v.detach().requires_grad_() for key, v in given.items()})
                 return born[-1]
 
             unrolled = loop(
@@ -292,6 +297,22 @@ class Walk:
 
     def _local(self, first: int, last: int) -> Tensor | None:
         return None if self._lengths is None else (self._lengths - first).clamp(0, last - first)
+
+
+class _Draws:
+    """The random generators as they stand, the CPU's and those of the devices of some tensors."""
+
+    def __init__(self, *tensors: Tensor) -> None:
+        self._here = torch.get_rng_state()
+        self._devices, self._there = get_device_states(*tensors)
+
+    @contextmanager
+    def again(self) -> Iterator[None]:
+        """Inside, what was drawn from there on is drawn once more; afterwards the generators are as before."""
+        with torch.random.fork_rng(self._devices):
+            torch.set_rng_state(self._here)
+            set_device_states(self._devices, self._there)
+            yield
 
 
 def _norms(vectors: Tensor) -> Tensor:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from unrolled.analysis.reach.influence import Norm, Sample, draw_probes, summarise
+from unrolled.analysis.reach.influence import Norm, Sample, draw_probes, pulled_back, require_finite, summarise
 from unrolled.analysis.reach.values import Reach
 from unrolled.errors import InputError
 from unrolled.graph import Graph
@@ -41,7 +42,8 @@ def graph_reach(
         generator: draws nodes and probes.
 
     Raises:
-        InputError: features, a graph or nodes that do not fit, or an output that does not depend on x.
+        InputError: features, a graph or nodes that do not fit, an output that does not depend on x, or influence
+            that is no finite number.
     """
     graph = fitting_graph(x, graph)
     N = graph.num_nodes
@@ -60,9 +62,9 @@ def graph_reach(
         vectors, population_probes = draw_probes(y.shape[1], probes, norm, generator)
         sizes = []
         for z in vectors.to(y):
-            (found,) = torch.autograd.grad(y[u], leaf, z, retain_graph=True)
-            sizes.append(found.abs().sum(1))
+            sizes.append(pulled_back(y[u], leaf, z).abs().sum(1))
         influence = torch.stack(sizes)  # [K,N]
+        require_finite(influence[None], [u], "the output of node")
         heard = (influence > 0).any(0)
         seen = hops_to(graph, u, distance, heard)
         furthest = int(distance[seen].max())
@@ -100,12 +102,16 @@ def chosen_nodes(nodes: int | Sequence[int] | Tensor | None, N: int, generator: 
     """
     if nodes is None:
         return list(range(N))
-    if isinstance(nodes, int):
+    if isinstance(nodes, int | np.integer):
         if not 1 <= nodes <= N:
             raise InputError(f"nodes is {nodes}: the graph has {N}, so 1 to {N} can be drawn")
         # a few of very many: no permutation of all of them
         return sorted(torch.randperm(N, generator=generator)[:nodes].tolist())
-    numbers = [int(node) for node in nodes]
+    listed = nodes.tolist() if isinstance(nodes, Tensor) else list(nodes)
+    odd = [node for node in listed if isinstance(node, bool) or not isinstance(node, int | np.integer)]
+    if odd:
+        raise InputError(f"no node {odd[0]!r}: nodes are whole numbers, 0…{N - 1}")
+    numbers = list(map(int, listed))
     wrong = [node for node in numbers if not 0 <= node < N]
     if wrong or not numbers or len(set(numbers)) < len(numbers):
         what = f"no node {wrong[0]}" if wrong else "a node is given twice" if numbers else "no node is given"

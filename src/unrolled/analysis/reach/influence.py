@@ -22,6 +22,7 @@ N is infinite for sequences (inputs are drawn from a task), d for Gaussian probe
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,7 +32,7 @@ from torch import Generator, Tensor
 from unrolled.analysis.reach.values import Estimate, Reach
 from unrolled.errors import InputError, UnknownName
 
-__all__ = ["NORMS", "Norm", "Sample", "draw_probes", "summarise"]
+__all__ = ["NORMS", "Norm", "Sample", "draw_probes", "pulled_back", "require_finite", "summarise"]
 
 Norm = Literal["entries", "columns"]
 NORMS: tuple[Norm, ...] = ("entries", "columns")
@@ -77,6 +78,38 @@ def draw_probes(
         raise InputError("norm 'columns' is estimated: give a number of probes, such as 32")
     drawn = torch.randn(probes, features, generator=generator, dtype=torch.float64)
     return math.sqrt(math.pi / 2) * drawn, None
+
+
+def pulled_back(y: Tensor, x: Tensor, z: Tensor | None = None, *, again: bool = True) -> Tensor:
+    """zᵀ ∂y/∂x, of the shape of x.
+
+    Args:
+        y: made from x.
+        x: a leaf that takes gradients.
+        z: of y's shape; None: 1 of a single number.
+        again: whether more will be asked of y.
+
+    Raises:
+        InputError: y was not made from x.
+    """
+    (found,) = torch.autograd.grad(y, x, z, retain_graph=again, allow_unused=True)
+    if found is None:
+        raise InputError("the output does not depend on x, only on weights")
+    return found
+
+
+def require_finite(influence: Tensor, outputs: Sequence[int], what: str) -> None:
+    """Refuse influence on some outputs [n,…] that no mean can be taken of.
+
+    Raises:
+        InputError: naming the first output of which something is inf or no number.
+    """
+    finite = torch.isfinite(influence).flatten(1).all(1)
+    if not finite.all():
+        first = outputs[int((~finite).nonzero()[0])]
+        raise InputError(
+            f"the influence on {what} {first} is inf or no number: are inputs and weights finite, does none overflow?"
+        )
 
 
 def summarise(sample: Sample, unit: Literal["steps", "hops"], kind: Literal["jacobian", "replacement"]) -> Reach:

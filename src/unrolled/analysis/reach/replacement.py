@@ -16,7 +16,7 @@ import torch
 from torch import Generator, Tensor
 
 from unrolled.analysis.reach.graphs import chosen_nodes, fitting_graph, hops_to
-from unrolled.analysis.reach.influence import Sample, summarise
+from unrolled.analysis.reach.influence import Sample, require_finite, summarise
 from unrolled.analysis.reach.values import Reach
 from unrolled.errors import InputError
 
@@ -34,7 +34,7 @@ def sequence_replacement(
         generator: draws k.
 
     Raises:
-        InputError: a single sequence, or an output of the wrong shape.
+        InputError: a single sequence, an output of the wrong shape or one that is not finite.
     """
     if x.dim() < 2 or x.shape[0] == 0 or x.shape[1] < 2:
         raise InputError(f"x has shape {list(x.shape)}: [T, B, …] with B ≥ 2, to take replacements from, would do")
@@ -50,6 +50,7 @@ def sequence_replacement(
             changed = x.clone()
             changed[t] = x[t].roll(turn, 0)
             moved[:, 0, T - 1 - t] = (function(changed) - y).abs().sum(1)
+    require_finite(moved, range(B), "the output of sequence")
     sample = Sample(moved, y.new_zeros(B), tuple(range(B)), None, 1)
     return summarise(sample, "steps", "replacement")
 
@@ -87,6 +88,7 @@ def graph_replacement(
             changed = x.clone()
             changed[v] = x[other]
             moved[:, v] = (function(changed)[outputs] - y).abs().sum(1)
+    require_finite(moved, outputs, "the output of node")
     profile, outside = x.new_zeros(len(outputs), 1, N), x.new_zeros(len(outputs))
     distance = torch.full((N,), -1, dtype=torch.long)
     for row, u in enumerate(outputs):

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
-from unrolled.analysis.reach.influence import Norm, Sample, draw_probes, summarise
+from unrolled.analysis.batches import require_batch
+from unrolled.analysis.reach.influence import Norm, Sample, draw_probes, pulled_back, require_finite, summarise
 from unrolled.analysis.reach.values import Reach
 from unrolled.errors import InputError
 from unrolled.nn import CharacterModel, SequenceClassifier
@@ -40,7 +41,8 @@ def sequence_reach(
         generator: draws the probes.
 
     Raises:
-        InputError: no floating-point [T,B,I], an output of the wrong shape, or one that does not depend on x.
+        InputError: no floating-point [T,B,I], an output of the wrong shape or one that does not depend on x, or
+            influence that is no finite number.
     """
     if not isinstance(x, Tensor) or x.dim() != 3 or 0 in x.shape or not x.is_floating_point():
         given = f"{list(x.shape)} {x.dtype}" if isinstance(x, Tensor) else type(x).__name__
@@ -56,10 +58,10 @@ def sequence_reach(
     z = torch.stack([each for each, _ in vectors], 1).to(y)  # [K,B,d]
     rows = []
     for index, probe in enumerate(z):
-        (found,) = torch.autograd.grad(y, leaf, probe, retain_graph=index + 1 < len(z))
-        size = found.abs().sum(-1)
+        size = pulled_back(y, leaf, probe, again=index + 1 < len(z)).abs().sum(-1)
         rows.append(size if batch_first else size.T)
     influence = torch.stack(rows, 1)  # [B,K,T]
+    require_finite(influence, range(B), "the output of sequence")
     back = influence[..., : place + 1].flip(-1)
     outside = influence[..., place + 1 :].sum(-1).mean(1)  # later steps, which only a look ahead can hear
     sample = Sample(back, outside, tuple(range(B)), None, vectors[0][1])
@@ -75,21 +77,20 @@ def model_reach(
     generator: Generator | None = None,
     dtype: torch.dtype = torch.float64,
 ) -> Reach:
-    """The reach of a model of symbols, through what its coding makes of them, to its logits at the last step.
+    """The reach of a model of symbols or numbers, through what its coding makes of them, to what it says last.
 
     Args:
         model: trained or untrained; it is not changed.
-        inputs: symbols, int64 [T,B].
+        inputs: symbols, int64 [T,B], or numbers [T,B,F] where the model reads those.
         probes: as in `sequence_reach`.
         norm: as in `sequence_reach`.
         generator: as in `sequence_reach`.
         dtype: computed in.
 
     Raises:
-        InputError: no symbols [T,B].
+        InputError: inputs of another shape; as `sequence_reach`.
     """
-    if inputs.dim() != 2 or inputs.numel() == 0:
-        raise InputError(f"the input has shape {list(inputs.shape)}: symbols [T, B] would do")
+    require_batch(model, inputs)
     model = copy.deepcopy(model).to(dtype).eval().requires_grad_(False)
     return sequence_reach(symbol_function(model), model.coding(inputs), probes=probes, norm=norm, generator=generator)
 

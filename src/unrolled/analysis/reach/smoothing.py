@@ -10,6 +10,7 @@ which E alone does.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -42,7 +43,7 @@ def dirichlet_energy(x: Tensor, graph: Any) -> tuple[float, float]:
     """E(X) and E(X) / ‖X‖² of features [N,F].
 
     Raises:
-        InputError: features or a graph that do not fit.
+        InputError: features or a graph that do not fit, or features that are not finite.
     """
     graph = fitting_graph(x, graph)
     with torch.no_grad():
@@ -50,6 +51,8 @@ def dirichlet_energy(x: Tensor, graph: Any) -> tuple[float, float]:
         smoothed = graph.operator("symmetric", self_loops="remaining", dtype=torch.float64) @ x
         energy = float((x * (x - smoothed)).sum())
         size = float(x.square().sum())
+    if not (math.isfinite(energy) and math.isfinite(size)):
+        raise InputError("the features are inf or no number, or their squares are: they have no energy")
     return energy, energy / size if size > 0 else 0.0
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Generator, Tensor
 
 from unrolled.analysis.reach.graphs import chosen_nodes, fitting_graph, hops_to
+from unrolled.analysis.reach.influence import pulled_back, require_finite
 from unrolled.errors import InputError
 from unrolled.graph import Graph
 
@@ -97,8 +98,9 @@ def squashing(
     commute, hops, influence = [], [], []
     distance = torch.full((graph.num_nodes,), -1, dtype=torch.long)
     for u in outputs:
-        rows = [torch.autograd.grad(y[u, i], leaf, retain_graph=True)[0].abs().sum(1) for i in range(y.shape[1])]
+        rows = [pulled_back(y[u, i], leaf).abs().sum(1) for i in range(y.shape[1])]
         heard = torch.stack(rows).sum(0).double()
+        require_finite(heard[None], [u], "the output of node")
         seen = hops_to(graph, u, distance, heard > 0)
         for v in sorted(seen.tolist()):
             if v != u and heard[v] > 0:
