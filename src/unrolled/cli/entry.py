@@ -15,6 +15,7 @@ from cyclopts import CycloptsError
 from unrolled.cli.app import app
 from unrolled.cli.exit_codes import BROKEN_PIPE, INTERRUPTED, MISTAKE
 from unrolled.cli.sentences import sentence
+from unrolled.cli.words import spoken
 from unrolled.errors import UnrolledError
 
 __all__ = ["main"]
@@ -63,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    code = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
+    with spoken(arguments):
+        code = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
     sys.stdout.flush()
     return code if isinstance(code, int) else 0
 

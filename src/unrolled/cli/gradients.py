@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,13 +12,15 @@ from rich.console import Console
 from rich.progress import track
 from rich.text import Text
 
+from unrolled.cli.json_text import json_text
 from unrolled.cli.networks import Looked, Untrained, networks
 from unrolled.cli.numbers import require_least
+from unrolled.cli.words import again
 
 if TYPE_CHECKING:
     from unrolled.analysis.gradients import LyapunovExponents, PhaseDiagram, StateGradients
 
-__all__ = ["gradients", "write_page"]
+__all__ = ["gradients", "print_tables", "settings_of", "write_page"]
 
 _KEPT_STEPS = 200
 """Up to so many steps the Lyapunov exponent of a network is computed too: it takes a Jacobian a step."""
@@ -45,7 +46,8 @@ def gradients(
         length: T, digits that are read (default: the run's own, or 100).
         batch: sequences averaged over.
         seed: of the sequences, and of an untrained network's weights.
-        phase: also draw the map of where gradients vanish, live and explode (half a minute).
+        phase: also draw the map of where gradients vanish, live and explode (half a minute): of untrained networks
+            of one layer of at most 64 units, over scales of W_hh and forget biases of its own, on 8 sequences.
         runs: folder of runs.
         as_json: as JSON, for programs.
         out: also write a page with every figure.
@@ -58,20 +60,20 @@ def gradients(
     looked = networks(names, runs, options, length=length, batch=batch, seed=seed)
     seen, exponents = {}, {}
     for each in track(looked, "looking", console=console, transient=True, disable=not console.is_terminal):
-        seen[each.name] = state_gradients(each.model, each.inputs, each.targets)
+        seen[each.name] = state_gradients(each.model, each.inputs, each.targets, marking=each.marking)
         if len(each.inputs) <= _KEPT_STEPS:
             exponents[each.name] = _exponents(each)
-    diagram = _phase(options, looked, console) if phase else None
+    diagram = _phase(options, looked, length, seed, console) if phase else None
     findings = gradient_findings(
         seen,
         exponents,
         diagram,
         along={each.run.name: each.run.looks() for each in looked if each.run},
-        settings=f"{batch} sequences of T = {len(looked[0].inputs)}, seed {seed}; float64",
+        settings=settings_of(looked, seed),
         sources=list(dict.fromkeys(each.run.name for each in looked if each.run)),
     )
     if as_json:
-        print(json.dumps(_mapping(looked, seen, exponents, diagram), indent=1, allow_nan=False))
+        print(json_text(_mapping(looked, seen, exponents, diagram), indent=1))
     else:
         print_tables(findings, console)
     if out is not None:
@@ -90,23 +92,34 @@ def _exponents(each: Looked) -> LyapunovExponents:
     return lyapunov_exponents(layer, coded, index=layer.num_layers - 1, count=1)
 
 
-def _phase(options: Untrained, looked: list[Looked], console: Console) -> PhaseDiagram:
+def _phase(options: Untrained, looked: list[Looked], length: int | None, seed: int, console: Console) -> PhaseDiagram:
     from unrolled.analysis.gradients import phase_diagram, phase_points
     from unrolled.analysis.gradients.phase import FORGET_BIASES, SCALES
     from unrolled.spec import ModelSpec
 
     run = looked[0].run
-    spec = run.spec.recurrent if run else ModelSpec(cell=options.cell or "lstm", hidden=options.hidden or 64)
+    if run is not None:
+        spec = run.spec.recurrent
+    else:
+        cell, coding = options.cell or "lstm", options.input or "one-hot"
+        spec = ModelSpec(cell=cell, hidden=options.hidden or 64, input=coding, initialisation=options.initialisation)
     spec = dataclasses.replace(spec, hidden=min(spec.hidden, 64), layers=1, bidirectional=False)
+    steps = 100 if length is None else length
     points = track(
-        phase_points(spec),
+        phase_points(spec, steps=steps, seed=seed),
         "mapping",
         total=len(SCALES) * len(FORGET_BIASES),
         console=console,
         transient=True,
         disable=not console.is_terminal,
     )
-    return phase_diagram(spec, points)
+    return phase_diagram(spec, points, steps=steps)
+
+
+def settings_of(looked: Sequence[Looked], seed: int) -> str:
+    """What was read, for the figures."""
+    lengths = sorted({len(each.inputs) for each in looked})
+    return f"{looked[0].inputs.shape[1]} sequences of T = {' or '.join(map(str, lengths))}, seed {seed}; float64"
 
 
 def print_tables(findings: Any, console: Console) -> None:
@@ -151,7 +164,7 @@ def write_page(out: Path, title: str, question: str, findings: Any, looked: list
         budget="quick",
         title=title,
         question=question,
-        command=" ".join(["unrolled", title.split()[0].lower(), *behind]),
+        command=again(),
         answer=findings.answer,
         rows=(),
         figures=findings.figures,
@@ -173,9 +186,7 @@ def _mapping(
             "steps": each.steps,
             "sequences": each.batch,
             "loss_nats": each.loss_nats,
-            "lyapunov_nats_per_step": [value if math.isfinite(value) else None for value in exponents[name].exponents]
-            if name in exponents
-            else None,
+            "lyapunov_nats_per_step": exponents[name].exponents if name in exponents else None,
             "layers": [
                 {
                     "layer": layer.layer,

@@ -15,6 +15,7 @@ from unrolled.cli.numbers import require_seed
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from unrolled.data import Marking
     from unrolled.nn import CharacterModel, SequenceClassifier
     from unrolled.record import Run
 
@@ -31,7 +32,13 @@ def _option(text: str) -> Any:
 class Untrained:
     """A network to draw; what is None is the default of `unrolled train palindromes`."""
 
-    cell: Annotated[str | None, _option("rnn, gru, lstm, peephole, full-peephole, or your own (default: lstm).")] = None
+    cell: Annotated[
+        str | None,
+        _option(
+            "rnn, gru, lstm, peephole, full-peephole, or your own, file.py:MyCell (default: lstm); beside runs made "
+            "with your own cell, that cell once more."
+        ),
+    ] = None
     hidden: Annotated[int | None, _option("units per layer (default: 128).")] = None
     layers: Annotated[int | None, _option("how many are stacked (default: 1).")] = None
     bidirectional: Annotated[bool | None, _option("read both ways.")] = None
@@ -53,6 +60,7 @@ class Looked:
         model: it.
         inputs: symbols [T,B].
         targets: the right answers.
+        marking: how answers are marked.
         run: where it comes from.
     """
 
@@ -60,6 +68,7 @@ class Looked:
     model: SequenceClassifier | CharacterModel
     inputs: Tensor
     targets: Tensor
+    marking: Marking
     run: Run | None = None
 
 
@@ -71,19 +80,31 @@ def networks(
     Raises:
         InputError: options of an untrained network beside a run, or numbers that cannot be.
         RecordError: no such run.
+        UserCodeError: a run made with a user's own cell, and the cell is not named or another.
     """
     from unrolled.errors import InputError
+    from unrolled.record import find_run
 
     if batch < 1:
         raise InputError(f"batch is {batch}: at least 1 sequence")
     require_seed(seed)
     given = {key: value for key, value in dataclasses.asdict(options).items() if value is not None}
-    if names and given:
-        first = next(iter(given)).replace("_", "-")
-        raise InputError(f"--{first} is for an untrained network, but run {names[0]!r} has its own: leave out one")
     if not names:
         return [_untrained(given, 100 if length is None else length, batch, seed)]
-    return [each for name in names for each in _of_run(name, runs, length, batch, seed, several=len(names) > 1)]
+    cell = given.pop("cell", None)
+    _refuse(given, names[0])
+    found = [find_run(name, runs) for name in names]
+    if cell is not None and all(run.spec.user_cell is None for run in found):
+        _refuse({"cell": cell}, names[0])
+    return [each for run in found for each in _of_run(run, cell, length, batch, seed, several=len(names) > 1)]
+
+
+def _refuse(given: dict[str, Any], run: str) -> None:
+    from unrolled.errors import InputError
+
+    for key in given:
+        option = key.replace("_", "-")
+        raise InputError(f"--{option} is for an untrained network, but run {run!r} has its own: leave out one")
 
 
 def _untrained(given: dict[str, Any], length: int, batch: int, seed: int) -> Looked:
@@ -102,28 +123,29 @@ def _untrained(given: dict[str, Any], length: int, batch: int, seed: int) -> Loo
         scale_recurrent_weights(model.layer, scale, kind="normal", generator=draws)  # type: ignore[arg-type]
     drawn = task.sample(batch, torch.Generator().manual_seed(seed))
     name = spec.cell.rpartition(":")[2]
-    return Looked(f"{name}, untrained", model, drawn.inputs, drawn.targets)
+    return Looked(f"{name}, untrained", model, drawn.inputs, drawn.targets, task.marking)
 
 
-def _of_run(name: str, runs: Path, length: int | None, batch: int, seed: int, *, several: bool) -> list[Looked]:
+def _of_run(run: Run, own: str | None, length: int | None, batch: int, seed: int, *, several: bool) -> list[Looked]:
     import torch
 
     from unrolled.data import DecimalPalindromes
     from unrolled.errors import InputError
-    from unrolled.record import find_run, load_model
+    from unrolled.record import load_model
     from unrolled.spec import PalindromesSpec, build_model
     from unrolled.training.streams import stream
 
-    run = find_run(name, runs)
-    model, task = load_model(run)
+    own = None if run.spec.user_cell is None else own
+    model, task = load_model(run, cell=own)
+    network = run.spec.recurrent if own is None else dataclasses.replace(run.spec.recurrent, cell=own)
     if length is not None:
         if not isinstance(run.spec.task, PalindromesSpec):
             raise InputError(f"--length is for palindromes; run {run.name!r} is of {run.spec.task_name}")
         task = DecimalPalindromes(length=length + 1)
     drawn = task.sample(batch, torch.Generator().manual_seed(seed))
-    before = build_model(run.spec.recurrent, task, stream(run.spec.training.seed, "weights"))
+    before = build_model(network, task, stream(run.spec.training.seed, "weights"))
     prefix = f"{run.name}, " if several else ""
     return [
-        Looked(f"{prefix}untrained", before, drawn.inputs, drawn.targets, run),
-        Looked(f"{prefix}trained", model, drawn.inputs, drawn.targets, run),
+        Looked(f"{prefix}untrained", before, drawn.inputs, drawn.targets, task.marking, run),
+        Looked(f"{prefix}trained", model, drawn.inputs, drawn.targets, task.marking, run),
     ]

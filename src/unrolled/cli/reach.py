@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.text import Text
 
-from unrolled.cli.gradients import print_tables, write_page
+from unrolled.cli.gradients import print_tables, settings_of, write_page
+from unrolled.cli.json_text import json_text
 from unrolled.cli.networks import Untrained, networks
 from unrolled.cli.numbers import require_least
 
@@ -66,23 +67,23 @@ def reach(
         draws = torch.Generator().manual_seed(seed)
         found[each.name] = model_reach(each.model, each.inputs, probes=probes, generator=draws)
         if replacement:
-            model = each.model.eval()
+            model = copy.deepcopy(each.model).double().eval()
 
             def answer(symbols: torch.Tensor, model: torch.nn.Module = model) -> torch.Tensor:
                 given = model(symbols)
-                last: torch.Tensor = given[0][-1] if isinstance(given, tuple) else given
-                return last
+                said: torch.Tensor = given[0] if isinstance(given, tuple) else given
+                return said[-1] if said.dim() == 3 else said
 
             found[f"{each.name}, replaced"] = sequence_replacement(answer, each.inputs, generator=draws)
     if ring is not None:
         found[f"GCN of {ring} layers on a ring"] = _ring(len(looked[0].inputs), ring, seed)
     findings = reach_findings(
         found,
-        settings=f"{batch} sequences of T = {len(looked[0].inputs)}, seed {seed}; float64",
+        settings=settings_of(looked, seed),
         sources=list(dict.fromkeys(each.run.name for each in looked if each.run)),
     )
     if as_json:
-        print(json.dumps({name: _mapping(each) for name, each in found.items()}, indent=1, allow_nan=False))
+        print(json_text({name: _mapping(each) for name, each in found.items()}, indent=1))
     else:
         print_tables(findings, console)
     if out is not None:

@@ -171,12 +171,8 @@ def reach_findings(
         )
         for name, each in found.items()
     )
-    name, first = next(iter(found.items()))
     return Findings(
-        answer=(
-            f"{name} hears {first.mean_distance.value:.1f} {first.unit} away on average; "
-            f"{100 * share:.0f} % of what it hears lies within {first.horizon(share)}."
-        ),
+        answer=_reach_sentence(*next(iter(found.items())), share),
         rows=(),
         figures=(reach_figure(found, settings=settings, sources=sources),),
         tables=(
@@ -188,6 +184,16 @@ def reach_findings(
                 sources=tuple(sources),
             ),
         ),
+    )
+
+
+def _reach_sentence(name: str, reach: Reach, share: float) -> str:
+    horizon = reach.horizon(share)
+    if horizon is None:
+        return f"{name} hears nothing: no input has any influence on the output."
+    return (
+        f"{name} hears {reach.mean_distance.value:.1f} {reach.unit} away on average; "
+        f"{100 * share:.0f} % of what it hears lies within {horizon}."
     )
 
 
