@@ -92,11 +92,29 @@ def test_a_score_is_the_cross_entropy(book: unrolled.TextModel) -> None:
     score = book.score(text)
     assert float(score) == pytest.approx(float(nats) / math.log(2), abs=1e-4)
     assert score.bits.shape == (len(text) - 1,)
+    assert score.bits_per_character == score.bits_per_symbol
     assert 1 < float(book.score(text[:42])) < float(book.score(text[:42][::-1]))
     with pytest.raises(InputError, match="at least 2"):
         book.score("a")
     with pytest.raises(TextError, match="U\\+03A9"):
         book.score("aΩ")
+
+
+def test_bits_of_bytes_are_told_per_character(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNROLLED_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "prices.txt").write_text("a € here, a € there. " * 40, encoding="utf-8")
+    spec = default_spec("text", source=str(tmp_path / "prices.txt"), vocabulary="bytes", hidden=4, batch=4, steps=2)
+    for _ in training.train(spec, name="prices", runs=tmp_path):
+        pass
+    prices = unrolled.load("prices", runs=tmp_path)
+    score = prices.score("€€a€")
+    assert score.bits.shape == (9,)
+    assert score.bits_per_symbol == pytest.approx(float(score.bits.sum()) / 9)
+    assert float(score) == score.bits_per_character == pytest.approx(float(score.bits[2:].sum()) / 3)
+    ascii_only = prices.score("a tale")
+    assert ascii_only.bits_per_character == ascii_only.bits_per_symbol
+    assert math.isnan(prices.score("€").bits_per_character)  # nothing but the first character
+    assert prices.observe("€a").log_probabilities.shape == (4, 256)
 
 
 def test_everything_is_seen(book: unrolled.TextModel) -> None:

@@ -51,6 +51,9 @@ def test_tables_places_copies_and_loops(vocabulary: str, tmp_path: Path, monkeyp
     ]
     assert orders.rows[-2][1:] != orders.rows[-1][1:]
     assert ("byte" in orders.header[2]) == (vocabulary == "bytes")
+    evaluation = view_run(run).evaluation
+    assert evaluation is not None
+    assert evaluation.rows[-1][0] == f"bits per {'byte' if vocabulary == 'bytes' else 'character'}, state carried on"
     assert [row[0] for row in copies.rows] == [f"{t}, 15 samples" for t in ("greedy", "T = 0.5", "T = 1", "T = 2")]
     assert len(loops.rows) == 5
     (places,) = view.figures

@@ -49,12 +49,12 @@ class Evaluation:
 
     @property
     def bits(self) -> float:
-        """The loss in bits: for a text, bits per character."""
+        """The loss in bits: for a text, per symbol of it, a character or a byte."""
         return self.loss_nats / math.log(2)
 
     @property
     def carried_bits(self) -> float | None:
-        """The loss in bits per character with the state carried on; text only."""
+        """The loss in bits per symbol with the state carried on; text only."""
         return None if self.carried_loss_nats is None else self.carried_loss_nats / math.log(2)
 
     @property

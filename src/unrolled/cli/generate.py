@@ -58,7 +58,7 @@ def generate(
         length_penalty: with --beam: texts are compared by log P / length^this (default: 1, the mean).
         until: with --beam: a text ends where it has written this.
         seed: another seed, another text.
-        length: how many characters to write.
+        length: how many characters to write; of a model of bytes, how many bytes.
         samples: how many texts; each is the same whatever their number.
         as_json: JSON lines with the log-probability of every character, in nats at T = 1.
         weights: float32, or rounded to bf16 or int8 for speed.

@@ -55,7 +55,7 @@ def _write_one(stream: Stream, length: int) -> None:
 
 
 def write_json(model: TextModel, start: str, length: int, samples: int, options: dict[str, Any]) -> None:
-    """An object for each text, or for each piece of a long one; `at` counts the characters before it."""
+    """An object for each text, or for each piece of a long one; `at` counts the symbols before it."""
     together = max(1, min(samples, _TOGETHER // max(length, 1)))
     for first in range(0, samples, together):
         stream = open_texts(model, start, min(together, samples - first), first, {**options, "log_probabilities": True})

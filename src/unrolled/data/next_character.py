@@ -35,7 +35,7 @@ class NextCharacter(Task):
 
     Chance is one over the vocabulary's size; the majority is the share of the training text's commonest
     character (a space, about 0.19 in English). Loss is the mean cross-entropy over the T steps, in nats; over
-    ln 2 it is bits per character.
+    ln 2 it is bits per character, or per byte where the vocabulary is bytes.
 
     Source: the course's ``TextDataset``, which trains on the whole file, licence text included, so that its
     accuracies are of text the model has seen. Here windows come from the training part only. `stream` lays it out

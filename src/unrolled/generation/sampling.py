@@ -28,7 +28,7 @@ class Sample:
         temperature: T of softmax(p/T); None for greedy.
         start: the beginning that was given, or the first character that was drawn where none was.
         text: what the model wrote after it.
-        length: characters in ``text``.
+        length: symbols written: characters in ``text``, or bytes where the model's symbols are bytes.
     """
 
     step: int
@@ -78,7 +78,7 @@ def generate(
         model: a character model; its dtype and device are kept.
         vocabulary: the characters of the text it was trained on (``corpus.vocabulary``).
         prompt: the beginning; it is not yielded.
-        length: characters the model writes, 0 or more.
+        length: symbols the model writes, 0 or more: characters, or bytes where they are bytes.
         temperature: T, above 0, or None for greedy.
         generator: a CPU generator, of which one number is taken as the seed.
         top_k: choose among so many of the likeliest characters.
@@ -114,7 +114,7 @@ def draw_samples(
         vocabulary: the characters of the text it was trained on.
         starts: the beginnings, of any lengths; an empty one becomes a character drawn uniformly from the
             vocabulary.
-        length: characters the model writes after each, 0 or more.
+        length: symbols the model writes after each, as in `generate`.
         temperature: T, above 0, or None for greedy.
         generator: a CPU generator, of which one number is taken as the seed; a sample depends on it and on its
             place, not on the others.

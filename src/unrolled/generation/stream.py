@@ -46,7 +46,7 @@ class Stream:
 
     Attributes:
         starts: the beginnings, with what was drawn.
-        written: characters written so far in each row.
+        written: symbols written so far in each row.
         choice: how the next characters are chosen; set anew, the texts go on by it.
 
     Raises:
@@ -94,7 +94,7 @@ class Stream:
 
     @property
     def unread(self) -> int:
-        """Characters of the longest beginning that the model has still to read, but for its last one."""
+        """Symbols of the longest beginning that the model has still to read, but for its last one."""
         return max((len(row) for row in self._unread), default=0)
 
     def open(self) -> Scribe:
@@ -103,9 +103,9 @@ class Stream:
         return self._scribe
 
     def pieces(self, length: int) -> Iterator[Piece]:
-        """So many more characters of every row, piece by piece; called again, the texts go on.
+        """So many more symbols of every row, piece by piece; called again, the texts go on.
 
-        The first piece is one character long, and each is up to twice the last one, as long as it comes quickly.
+        The first piece is one symbol long, and each is up to twice the last one, as long as it comes quickly.
         """
         self.read()
         end = self.written + length
@@ -146,10 +146,10 @@ class Stream:
         return text
 
     def read(self, on_part: Callable[[int], None] | None = None) -> None:
-        """Read the beginnings, all but their last characters; `pieces` does it where it is left out.
+        """Read the beginnings, all but their last symbols; `pieces` does it where it is left out.
 
         Args:
-            on_part: told how many characters of the longest have been read.
+            on_part: told how many symbols of the longest have been read.
         """
         longest = self.unread
         rows, self._unread = self._unread, []

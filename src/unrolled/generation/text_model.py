@@ -31,20 +31,30 @@ PACKAGED = "grimm"
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """How well a model foretells a text.
+    """How well a model foretells a text of N symbols: characters, or the bytes of its UTF-8 where the model's are.
 
     Attributes:
         text: all of it.
-        bits: what each character but the first costs, -log₂ of its probability after all before it, [len(text) - 1].
+        bits: what each symbol but the first costs, -log₂ of its probability after all before it, [N - 1].
+        begun: of the first character, the symbols after its first: 0 where symbols are characters.
     """
 
     text: str = field(repr=False)
     bits: Tensor = field(repr=False)
+    begun: int = 0
+
+    @property
+    def bits_per_symbol(self) -> float:
+        """The mean."""
+        return float(self.bits.mean(dtype=torch.float64))
 
     @property
     def bits_per_character(self) -> float:
-        """The mean."""
-        return float(self.bits.mean(dtype=torch.float64))
+        """-log₂ P(all characters but the first | the first) / their number, whatever the symbols; nan where it is 0.
+
+        Two models of one text compare by it, one of characters and one of bytes.
+        """
+        return float(self.bits[self.begun :].sum(dtype=torch.float64) / (len(self.text) - 1))
 
     def __float__(self) -> float:
         return self.bits_per_character
@@ -52,12 +62,12 @@ class Score:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What a model computed while it read a text.
+    """What a model computed while it read a text of N symbols: characters, or the bytes of its UTF-8.
 
     Attributes:
         text: what it read.
-        layers: for each layer, from the bottom, every gate, candidate and state by name: [len(text), H].
-        log_probabilities: of each character of the vocabulary after each of the text, in nats: [len(text), V].
+        layers: for each layer, from the bottom, every gate, candidate and state by name: [N, H].
+        log_probabilities: of each symbol of the vocabulary after each of the text, in nats: [N, V].
     """
 
     text: str
@@ -69,6 +79,9 @@ class Reading:
 @dataclass(frozen=True, eq=False)
 class TextModel:
     """A character model with the characters it knows.
+
+    One that was trained on bytes (`--vocabulary bytes`) reads and writes a text as its UTF-8: its symbols are bytes,
+    of which a character has up to four, and lengths count symbols.
 
     >>> import unrolled
     >>> book = unrolled.load()
@@ -106,7 +119,7 @@ class TextModel:
 
         Args:
             prompt: the beginning. Without one a first character is drawn, and comes back with the others.
-            length: characters to write.
+            length: symbols to write: characters, or bytes, of which fewer characters come.
             temperature: T of softmax(z/T); None takes the likeliest character every time.
             top_k: choose among so many of the likeliest.
             top_p: choose among the likeliest that together have this probability.
@@ -165,17 +178,17 @@ class TextModel:
         )
 
     def score(self, text: str) -> Score:
-        """What every character of a text costs in bits, the state carried on from its first to its last.
+        """What every symbol of a text costs in bits, the state carried on from its first to its last.
 
         The first is not foretold: the model begins by reading it.
 
         Raises:
-            InputError: fewer than two characters.
+            InputError: fewer than two symbols.
             TextError: a character outside the vocabulary.
         """
         codes = self.vocabulary.encode(text)
         if len(codes) < 2:
-            raise InputError(f"a score needs at least 2 characters, not {len(codes)}: the first is not foretold")
+            raise InputError(f"a score needs at least 2 symbols, not {len(codes)}: the first is not foretold")
         state: Any = None
         parts = []
         with torch.no_grad(), evaluating(self.model):
@@ -184,10 +197,10 @@ class TextModel:
                 logits, state = self.model(read[:, None], state)
                 following = codes[first + 1 : first + 1 + len(read)]
                 parts.append(-logits[:, 0].log_softmax(1).gather(1, following[:, None])[:, 0] / math.log(2))
-        return Score(text, torch.cat(parts))
+        return Score(text, torch.cat(parts), len(self.vocabulary.encode(text[0])) - 1)
 
     def observe(self, text: str) -> Reading:
-        """Every gate and state of every layer for every character, and what the model expected after each.
+        """Every gate and state of every layer for every symbol, and what the model expected after each.
 
         Raises:
             InputError: no text, or a layer of yours that cannot be observed.

@@ -15,7 +15,7 @@ from unrolled.experiments.readings import series
 from unrolled.record import Run
 from unrolled.report.forecasts import view_forecasts
 from unrolled.report.origins import describe
-from unrolled.report.text import view_text
+from unrolled.report.text import bits_per_symbol, view_text
 from unrolled.spec import ForecastSpec, NodesSpec, TextSpec, build_task, dump_yaml
 
 __all__ = ["RunView", "overview", "run_table", "view_run"]
@@ -164,11 +164,9 @@ def _evaluation(run: Run) -> Table | None:
     found = [(key, value) for key, value in _evaluated(run).items() if value is not None]
     rows = [(_WORDS.get(key, key), f"{value:.4f}" if isinstance(value, float) else str(value)) for key, value in found]
     if run.spec.task_name == "text":
+        unit = bits_per_symbol(run)
         bits = [(key, value / math.log(2)) for key, value in found if key.endswith("loss_nats")]
-        rows += [
-            (_WORDS[key].replace("loss", "bits per character").replace(" (nats)", ""), f"{value:.4f}")
-            for key, value in bits
-        ]
+        rows += [(_WORDS[key].replace("loss", unit).replace(" (nats)", ""), f"{value:.4f}") for key, value in bits]
     rows += [
         (f"{_WORDS[key]}, test", f"{value:.4f}" if isinstance(value, float) else str(value))
         for key, value in _tested(run).items()

@@ -21,7 +21,7 @@ from unrolled.nn import CharacterModel
 from unrolled.record import Run, load_model
 from unrolled.spec import TextSpec, build_task
 
-__all__ = ["TextView", "order_table", "view_text"]
+__all__ = ["TextView", "bits_per_symbol", "order_table", "view_text"]
 
 GRAM = 8
 GREEDY_LENGTH = 500
@@ -81,16 +81,17 @@ def order_table(run: Run, tables: Tables, network: str) -> Table:
     part = f", counted on the last {tables.counted} of the training text" if tables.counted == MOST_SYMBOLS else ""
     return Table(
         f"Held out: tables and the network after {evaluation.get('step', 0)} steps",
-        ("Model", "Accuracy (tables: back-off)", f"{_bits(run)} (tables: Kneser-Ney)"),
+        ("Model", "Accuracy (tables: back-off)", f"{bits_per_symbol(run).capitalize()} (tables: Kneser-Ney)"),
         tuple(rows),
         caption=f"Order k reads k symbols of context; {tables.scored} held-out symbols{part}.",
         sources=(run.name,),
     )
 
 
-def _bits(run: Run) -> str:
+def bits_per_symbol(run: Run) -> str:
+    """What the bits of a text's run are counted by, in words."""
     assert isinstance(run.spec.task, TextSpec)
-    return "Bits per byte" if run.spec.task.vocabulary == "bytes" else "Bits per character"
+    return "bits per byte" if run.spec.task.vocabulary == "bytes" else "bits per character"
 
 
 def _positions(run: Run, model: CharacterModel, task: NextCharacter) -> Figure:
@@ -98,7 +99,7 @@ def _positions(run: Run, model: CharacterModel, task: NextCharacter) -> Figure:
     return Figure(
         title="How far into the window",
         x_label="place in the window",
-        y_label=_bits(run).lower(),
+        y_label=bits_per_symbol(run),
         curves=(Curve("held out, from a zero state", tuple(map(float, range(1, len(bits) + 1))), bits),),
         caption="Each window begins from a zero state: the first places have little to go by.",
         sources=(run.name,),
