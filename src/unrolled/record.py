@@ -6,7 +6,8 @@
 * ``metrics.jsonl``: one JSON object a line, of ``kind`` "train" or "evaluation";
 * ``looks.jsonl``: what the gradient microscope saw on the way, one look a line, where it was asked to;
 * ``samples.jsonl``: text only, one sample a line; ``summaries.txt``: the same for people, a line each;
-* ``state.safetensors``: the last checkpoint, everything that is needed to go on bit for bit;
+* ``state.safetensors``: the last checkpoint, everything that is needed to go on bit for bit, and of a text the
+  characters that its network knows;
 * ``weights.safetensors``: the final weights, or the last good ones of a run that diverged; equal specs give equal
   bytes;
 * ``result.json``: written last; its presence means that the run is done;
@@ -312,6 +313,17 @@ class Run:
         tensors, _ = read_tensors(self.path / STATE)
         return {key.removeprefix(MODEL_PREFIX): value for key, value in tensors.items() if key.startswith(MODEL_PREFIX)}
 
+    def position(self) -> dict[str, Any]:
+        """Where the last checkpoint stands: its step and what else is needed to go on; empty where there is none.
+
+        Raises:
+            RecordError: the file is damaged.
+        """
+        if not (self.path / STATE).exists():
+            return {}
+        position: dict[str, Any] = read_tensors(self.path / STATE)[1].get("position", {})
+        return position
+
 
 def open_run(path: Path | str) -> Run:
     """The run in the directory ``path``.
@@ -427,8 +439,8 @@ def load_model(run: Run, *, cell: str | None = None) -> tuple[nn.SequenceClassif
 def load_character_model(run: Run, *, cell: str | None = None) -> tuple[nn.CharacterModel, data.Vocabulary]:
     """The trained network of a run on a text and the characters it knows, as `load_model`.
 
-    The text itself is read only where the symbols are not bytes and the run's result does not name its characters (an
-    unfinished run's).
+    The text itself is read only where the symbols are not bytes and neither the run's result nor its last checkpoint
+    names its characters (earlier versions' checkpoints do not).
 
     Raises:
         InputError: the run learnt something else than a text.
@@ -438,7 +450,7 @@ def load_character_model(run: Run, *, cell: str | None = None) -> tuple[nn.Chara
         raise InputError(f"run {run.name!r} learnt {run.spec.task_name}, not text: it has nothing to write")
     spec = _with_cell(run, cell)
     weights = run.weights()
-    named = (run.result or {}).get("vocabulary")
+    named = (run.result if run.result is not None else run.position()).get("vocabulary")
     assert isinstance(spec.task, TextSpec)
     if spec.task.vocabulary == "bytes":
         vocabulary: data.Vocabulary = data.ByteVocabulary()

@@ -238,6 +238,31 @@ def test_a_text_that_came_down_a_pipe_is_resumed_without_it(
     assert "came from standard input and is no longer in" in again.mistake
 
 
+def test_a_text_that_came_down_a_pipe_and_is_kept_no_longer_is_piped_in_again(
+    cli: Any, quick: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pipe(text: bytes) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+
+    text = b"a tale of a fox and an owl. " * 30
+    pipe(text)
+    options = ("--window", "5", "--sample-every", "0", "--checkpoint-every", "1", *quick, "--name", "piped")
+    assert cli("train", "text", "--source", "-", *options).code == 0
+    run = Path("runs", "piped")
+    whole = (run / "weights.safetensors").read_bytes()
+    for ended in ("result.json", "weights.safetensors"):
+        (run / ended).unlink()
+    shutil.rmtree("cache")
+    again = ("train", "text", "--name", "piped", "--resume")
+    pipe(b"")  # nothing is piped in
+    assert "is no longer in cache/texts: pipe it in again" in cli(*again).mistake
+    pipe(text[:-1])
+    assert "the text that is piped in has hash" in cli(*again).mistake
+    pipe(text)
+    assert cli(*again).code == 0
+    assert (run / "weights.safetensors").read_bytes() == whole
+
+
 def test_a_character_that_the_model_has_never_seen(cli: Any, novel: Path) -> None:
     mistake = cli("generate", novel, "--prompt", "naïve").mistake
     assert "ï" in mistake

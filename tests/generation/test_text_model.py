@@ -15,6 +15,7 @@ import unrolled
 from unrolled import training
 from unrolled.errors import InputError, TextError
 from unrolled.generation import Choice, packaged_run
+from unrolled.record import read_tensors, tensor_bytes
 from unrolled.spec import default_spec
 
 
@@ -149,6 +150,32 @@ def test_a_run_writes_on_without_its_text(vocabulary: str, tmp_path: Path, monke
     else:
         assert len(loaded.generate("žluťoučký", 10).encode("utf-8", "replace")) >= 10
         assert loaded.score("é").bits.shape == (1,)
+
+
+def test_an_unfinished_run_writes_on_without_its_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training.loop, "SHOW_EVERY_SECONDS", 0.0)
+    text = tmp_path / "novel.txt"
+    text.write_text("the quick brown fox jumps over the lazy dog.\n" * 40, encoding="utf-8")
+    steps = training.train(default_spec("text", source=str(text), hidden=4, batch=4), name="novel", runs=tmp_path)
+    while next(steps).step < 2:
+        pass
+    steps.close()
+    state = tmp_path / "novel" / "state.safetensors"
+    tensors, content = read_tensors(state)
+    known = unrolled.load("novel", runs=tmp_path).vocabulary
+    del content["position"]["vocabulary"]  # as checkpoints were before they kept it
+    earlier = tensor_bytes(tensors, content)
+    kept = state.read_bytes()
+    state.write_bytes(earlier)
+    assert unrolled.load("novel", runs=tmp_path).vocabulary == known
+    text.unlink()
+    with pytest.raises(TextError, match="no text file"):
+        unrolled.load("novel", runs=tmp_path)
+    state.write_bytes(kept)
+    loaded = unrolled.load("novel", runs=tmp_path)
+    assert loaded.run.status == "unfinished"
+    assert loaded.vocabulary == known == unrolled.data.Vocabulary("the quick brown fox jumps over the lazy dog.\n")
+    assert len(loaded.generate("the", 10)) == 10
 
 
 def test_a_run_of_another_task_has_nothing_to_write(tmp_path: Path) -> None:

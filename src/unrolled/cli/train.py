@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import inspect
 import shlex
 import sys
@@ -22,8 +23,9 @@ from unrolled.cli.names import free_name, name_to_resume
 from unrolled.cli.options import spec_mapping, spec_parameters
 from unrolled.cli.progress import Display
 from unrolled.cli.verdict import verdict
+from unrolled.data import NextCharacter, shelf
 from unrolled.data.sources import STANDARD_INPUT
-from unrolled.errors import SpecError, UnknownName, UserCodeError
+from unrolled.errors import SpecError, TextError, UnknownName, UserCodeError
 from unrolled.record import open_run
 from unrolled.spec import LAYERS, TASKS, RunSpec, TextSpec, build_task, parse, read_yaml, resolve
 from unrolled.training.processes import is_first_process, process_count
@@ -216,6 +218,7 @@ def _train(
     spec = _requested(task, given, config, runs / name if resume and name is not None else None)
     if isinstance(spec.task, TextSpec):
         _require_one_reader(spec.task)
+        _take_from_pipe(spec.task)
     announce_fetch(spec)
     learnt = build_task(spec)
     spec = resolve(spec, learnt)
@@ -258,6 +261,30 @@ def _require_one_reader(task: TextSpec) -> None:
     """Refuse to share standard input, which has one end, among processes."""
     if task.source == STANDARD_INPUT and task.text_sha256 is None and process_count() > 1:
         raise SpecError("source is '-', but torchrun's processes share no standard input: give a file")
+
+
+def _take_from_pipe(task: TextSpec) -> None:
+    """Where a run's text came down a pipe and is no longer on the shelf, put it back if it comes down the pipe again.
+
+    Raises:
+        SpecError: another text comes.
+    """
+    if task.source != STANDARD_INPUT or task.text_sha256 is None or process_count() > 1:
+        return
+    if shelf.find(task.text_sha256, as_bytes=task.vocabulary == "bytes", held_out=task.held_out) is not None:
+        return
+    if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
+        return
+    try:
+        piped = TASKS["text"].build(dataclasses.replace(task, text_sha256=None))
+    except TextError:  # nothing that could be it: then building the task says what is missing
+        return
+    assert isinstance(piped, NextCharacter)
+    if piped.corpus.sha256 != task.text_sha256:
+        raise SpecError(
+            f"the text that is piped in has hash {piped.corpus.sha256[:12]}…, this spec was made with "
+            f"{task.text_sha256[:12]}…: pipe in the text of that time, or leave out text_sha256"
+        )
 
 
 def _without_stale_hashes(below: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -275,7 +275,7 @@ def read_corpus(
     if is_piped and sha256 is not None:
         raise TextError(
             f"the text with hash {sha256[:12]}… came from standard input and is no longer in "
-            f"{cache_directory(cache) / 'texts'}: pipe it in again, to a new run"
+            f"{cache_directory(cache) / 'texts'}: pipe it in again, to `unrolled train --resume` or to a new run"
         )
     reader = Reader(encoding=encoding, as_bytes=as_bytes, keep_bom=keep_bom, keep_licence=keep_licence)
     if source is None and (is_piped or path.is_dir()):

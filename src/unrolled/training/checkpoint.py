@@ -29,7 +29,7 @@ class Checkpoint:
         tensors: the network's (under ``model.``), the optimiser's, what the lesson keeps, the states of the random
             generators (of several processes joined in their order), and the network's at its best evaluation, where
             the run keeps those.
-        position: step, time, place in the lesson, averages and the stop rule's memory, as JSON.
+        position: step, time, place in the lesson, averages, the stop rule's memory and a text's characters, as JSON.
     """
 
     tensors: Mapping[str, Tensor]

@@ -261,6 +261,7 @@ class Job:
             "rule": self.rule.state(),
             "best": self.best.position(),
             "surroundings": [*self._elsewhere, self._here],
+            **_vocabulary(self.task),
         }
         further = self.best.tensors()
         return capture(self.model, self.optimiser, self.lesson, self.workplace, self.processes, position, further)
