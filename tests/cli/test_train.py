@@ -119,6 +119,29 @@ def test_ctrl_c_says_how_to_go_on(cli: Any, monkeypatch: pytest.MonkeyPatch) -> 
     assert open_run("some where/mine").status == "unfinished"
 
 
+def test_ctrl_c_before_the_first_step_says_where_the_run_stands(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def at_once(*_: Any, **__: Any) -> Iterator[training.Progress]:
+        raise KeyboardInterrupt
+        yield
+
+    go_on = "go on with: unrolled train palindromes --name mine --resume\n"
+    again = ("train", "palindromes", "--name", "mine", "--resume")
+    with monkeypatch.context() as patch:
+        _stop_early(patch)
+        assert cli("train", "palindromes", *OPTIONS, "--name", "mine").code == 130
+    with monkeypatch.context() as patch:
+        patch.setattr(engines, "train", at_once)
+        assert cli(*again).err == f"stopped at step 20 of 60; {go_on}"
+        state = Path("runs/mine/state.safetensors")
+        kept = state.read_bytes()
+        state.write_bytes(kept[:100])
+        assert cli(*again).err == f"stopped; {go_on}"
+        state.write_bytes(kept)
+    assert cli(*again).code == 0
+    monkeypatch.setattr(engines, "train", at_once)
+    assert cli(*again).err == f"stopped: {Path('runs/mine')} is finished, and nothing is left to train\n"
+
+
 def test_ctrl_c_says_where_it_was_trained(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def together(spec: RunSpec, *, processes: int, address: str, **options: Any) -> Iterator[training.Progress]:
         assert (processes, address) == (2, "auto")

@@ -25,7 +25,7 @@ from unrolled.cli.progress import Display
 from unrolled.cli.verdict import verdict
 from unrolled.data import NextCharacter, shelf
 from unrolled.data.sources import STANDARD_INPUT
-from unrolled.errors import SpecError, TextError, UnknownName, UserCodeError
+from unrolled.errors import RecordError, SpecError, TextError, UnknownName, UserCodeError
 from unrolled.record import open_run
 from unrolled.spec import LAYERS, TASKS, RunSpec, TextSpec, build_task, parse, read_yaml, resolve
 from unrolled.training.processes import is_first_process, process_count
@@ -229,7 +229,7 @@ def _train(
         console.print(Text(f"{runs / name} was finished already: nothing is left to train"), soft_wrap=True)
     final = _follow(spec, name, place.train(spec, name, runs, resume), Display(console))
     if final is None or final.stopped is None:
-        print(_how_to_resume(spec, name, runs, place, final), file=sys.stderr)
+        print(_how_to_resume(spec, name, runs, place), file=sys.stderr)
         return INTERRUPTED
     console.print(Text(verdict(final, learnt)), soft_wrap=True)
     console.print(Text(_what_next(spec, runs / name)), soft_wrap=True)
@@ -307,17 +307,26 @@ def _follow(
     return final
 
 
-def _how_to_resume(spec: RunSpec, name: str, runs: Path, place: Place, final: training.Progress | None) -> str:
+def _how_to_resume(spec: RunSpec, name: str, runs: Path, place: Place) -> str:
+    if not (runs / name / "spec.yaml").is_file():  # a run that is resumed takes its options from there
+        return f"stopped before step 0 of {spec.training.steps}: nothing was begun"
+    if (runs / name / "result.json").is_file():
+        return f"stopped: {runs / name} is finished, and nothing is left to train"
     words = ["unrolled", "train", spec.task_name, "--name", name, "--resume"]
     if runs != Path("runs"):
         words += ["--runs", str(runs)]
     if spec.user_cell is not None:
         words += ["--cell", spec.user_cell]
     words += place.words()
-    step = final.step if final is not None else 0
-    if not (runs / name).is_dir():  # a run that is resumed takes its options from there
-        return f"stopped before step 0 of {spec.training.steps}: nothing was begun"
-    return f"stopped at step {step} of {spec.training.steps}; go on with: {shlex.join(words)}"
+    return f"stopped{_where(runs / name, spec)}; go on with: {shlex.join(words)}"
+
+
+def _where(run: Path, spec: RunSpec) -> str:
+    """The step that an unfinished run goes on from, as its record says; nothing where that is damaged."""
+    try:
+        return f" at step {open_run(run).position().get('step', 0)} of {spec.training.steps}"
+    except RecordError:
+        return ""
 
 
 def _what_next(spec: RunSpec, run: Path) -> str:
