@@ -77,3 +77,6 @@ def test_a_finished_run_says_that_it_was(cli: Any, quick: tuple[str, ...]) -> No
     said = f"{Path('runs/mine')} was finished already: nothing is left to train"
     assert said not in cli(*words).out
     assert said in cli(*words).out
+    other = cli(*words, "--seed", "5")
+    assert "made with another spec: training.seed 0, now 5" in other.mistake
+    assert other.out == ""

@@ -28,6 +28,7 @@ from unrolled.data.sources import STANDARD_INPUT
 from unrolled.errors import RecordError, SpecError, TextError, UnknownName, UserCodeError
 from unrolled.record import open_run
 from unrolled.spec import LAYERS, TASKS, RunSpec, TextSpec, build_task, parse, read_yaml, resolve
+from unrolled.training.ledger import run_there
 from unrolled.training.processes import is_first_process, process_count
 
 __all__ = ["app"]
@@ -225,7 +226,7 @@ def _train(
     if name is None:
         name = name_to_resume(spec, runs) if resume else free_name(spec, runs)
     console = Console(highlight=False, quiet=not is_first_process())
-    if resume and (runs / name / "result.json").is_file():
+    if resume and (runs / name / "result.json").is_file() and run_there(runs / name, spec, resume) is not None:
         console.print(Text(f"{runs / name} was finished already: nothing is left to train"), soft_wrap=True)
     final = _follow(spec, name, place.train(spec, name, runs, resume), Display(console))
     if final is None or final.stopped is None:
