@@ -105,7 +105,7 @@ class TextSpec:
         held_out: share of the body, at its end, that no training step sees.
         encoding: utf-8 or latin-1.
         keep_bom: keep a byte-order mark as a character of the text.
-        keep_licence: keep Project Gutenberg's header and licence.
+        keep_licence: keep Project Gutenberg's header and licence; a document over 16 MB always keeps them.
         text_sha256: hash of the text's body; written into every run's spec, checked where it is given.
     """
 
