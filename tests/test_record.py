@@ -207,10 +207,13 @@ def test_statuses(tmp_path: Path) -> None:
     assert (run.status, run.result) == ("unfinished", None)
     with pytest.raises(RecordError, match="no weights yet"):
         run.weights()
+    assert (run.position(), run.weights_of_step()) == ({}, 0)
     state = {f"model.{key}": value for key, value in read_tensors(run.path / WEIGHTS)[0].items()}
     write_whole(run.path / STATE, tensor_bytes({**state, "draws": torch.ones(3)}))
     assert run.weights().keys() == read_tensors(run.path / WEIGHTS)[0].keys()
     assert load_model(run)
+    write_whole(run.path / STATE, tensor_bytes(state, {"position": {"step": 7}}))
+    assert run.weights_of_step() == 7
 
 
 def test_metrics_that_are_being_written(tmp_path: Path) -> None:

@@ -313,6 +313,16 @@ class Run:
         tensors, _ = read_tensors(self.path / STATE)
         return {key.removeprefix(MODEL_PREFIX): value for key, value in tensors.items() if key.startswith(MODEL_PREFIX)}
 
+    def weights_of_step(self) -> int:
+        """After how many steps the network had the weights that `weights` gives.
+
+        Raises:
+            RecordError: the file is damaged.
+        """
+        if self.result is not None:
+            return int(self.result.get("weights_of_step", self.result["steps"]))
+        return int(self.position().get("step", 0))
+
     def position(self) -> dict[str, Any]:
         """Where the last checkpoint stands: its step and what else is needed to go on; empty where there is none.
 

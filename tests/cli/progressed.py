@@ -21,5 +21,6 @@ def progress(step: int = 250, **changes: Any) -> Progress:
         "seconds": 1.0,
         "steps_per_second": 1234.5,
         "seconds_left": 67.2,
+        "weights_of_step": step,
     }
     return Progress(**values | changes)

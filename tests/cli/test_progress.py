@@ -71,6 +71,8 @@ def test_verdict_of_text() -> None:
         "50.0% of the held-out characters right, 2.00 bits per character "
         "(60.0% and 1.00 with the state carried on) after 250 steps"
     )
+    best = progress(stopped="steps", evaluation=evaluation, weights_of_step=140)
+    assert verdict(best, task).endswith(" after 250 steps, with the weights of step 140")
     task = data.NextCharacter(data.Corpus.from_text("the quick brown fox " * 40, as_bytes=True), window=10)
     assert "of the held-out bytes right, 2.00 bits per byte " in verdict(
         progress(stopped="steps", evaluation=evaluation), task

@@ -16,6 +16,41 @@ from unrolled.training import train
 WORDS = "the king said to his daughter that the frog was in the well and she wept for her golden ball. "
 
 
+def test_of_a_run_that_keeps_the_best_weights_all_figures_are_theirs(tmp_path: Path) -> None:
+    (tmp_path / "tale.txt").write_text(WORDS * 15 + "zyx" * 70)  # what is learnt makes the held-out end unlikely
+    spec = default_spec(
+        "text",
+        source=str(tmp_path / "tale.txt"),
+        window=8,
+        hidden=8,
+        layers=1,
+        batch=4,
+        steps=30,
+        evaluate_every=10,
+        sample_every=30,
+        keep="best",
+        learning_rate=0.02,
+    )
+    for _ in train(spec, name="tale", runs=tmp_path):
+        pass
+    run = open_run(tmp_path / "tale")
+    assert run.result is not None
+    best, last = run.result["evaluation"], run.metrics("evaluation")[-1]
+    kept = run.weights_of_step()
+    assert (kept, last["step"]) == (0, 30)
+    assert best["loss_nats"] < last["loss_nats"]
+    view = view_run(run)
+    orders, copies, loops = view.tables
+    assert orders.title == f"Held out: tables and the network after {kept} steps"
+    assert orders.rows[-2][2] == f"{best['loss_nats'] / math.log(2):.3f}"
+    assert view.outcome.endswith(f"on held-out text, with the weights of step {kept}.")
+    assert view.evaluation is not None
+    assert view.evaluation.title == f"Evaluation of the weights of step {kept}"
+    assert copies.caption == f"Of the samples of step 30. The run ended with the weights of step {kept}."
+    assert loops.caption == f"With the weights of step {kept}."
+    assert view.figures[-1].caption.endswith(f"With the weights of step {kept}.")
+
+
 @pytest.mark.parametrize("vocabulary", ["characters", "bytes"])
 def test_tables_places_copies_and_loops(vocabulary: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNROLLED_CACHE", str(tmp_path / "cache"))

@@ -325,7 +325,7 @@ def _how_to_resume(spec: RunSpec, name: str, runs: Path, place: Place) -> str:
 def _where(run: Path, spec: RunSpec) -> str:
     """The step that an unfinished run goes on from, as its record says; nothing where that is damaged."""
     try:
-        return f" at step {open_run(run).position().get('step', 0)} of {spec.training.steps}"
+        return f" at step {open_run(run).weights_of_step()} of {spec.training.steps}"
     except RecordError:
         return ""
 

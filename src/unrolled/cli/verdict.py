@@ -31,8 +31,14 @@ def verdict(final: Progress, task: data.Question) -> str:
     if isinstance(final.test, Evaluation):
         return f"{why}{_of_test(final, final.test, task)}"
     if isinstance(task, data.NextCharacter):
-        return f"{why}{_of_text(evaluation, task)} after {final.step} steps"
-    return f"{why}{_of_answers(evaluation, task)} after {final.step} steps"
+        return f"{why}{_of_text(evaluation, task)} {_after(final)}"
+    return f"{why}{_of_answers(evaluation, task)} {_after(final)}"
+
+
+def _after(final: Progress) -> str:
+    """How long it trained, and whose weights were judged where they are not the last step's."""
+    of = "" if final.weights_of_step == final.step else f", with the weights of step {final.weights_of_step}"
+    return f"after {final.step} steps{of}"
 
 
 def _of_forecasts(final: Progress, task: data.Forecasting) -> str:

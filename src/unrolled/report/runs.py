@@ -67,7 +67,7 @@ def outcome(run: Run) -> str:
     if run.result is None:
         reached = max((int(line["step"]) for line in run.metrics()), default=0)
         return f"Not finished: {reached} of {run.spec.training.steps} steps are on record."
-    steps = f"{run.result['steps']:,} steps".replace(",", " ")
+    steps = f"{_number(run.result['steps'])} steps"
     accuracy, tested = _evaluated(run).get("accuracy"), _tested(run).get("accuracy")
     reached_words = f", accuracy {accuracy:.3f} on {_unseen(run)}" if accuracy is not None else ""
     reached_words += f" and {tested:.3f} on test data" if tested is not None else ""
@@ -84,7 +84,13 @@ def outcome(run: Run) -> str:
         "report-a": "Stopped by report A's rule after",
         "validation": "Stopped, as validation got no better, after",
     }.get(str(run.result["stopped"]), "Ended after")
-    return f"{how} {steps}{reached_words}."
+    kept = run.weights_of_step()
+    of = "" if kept == run.result["steps"] else f", with the weights of step {_number(kept)}"
+    return f"{how} {steps}{reached_words}{of}."
+
+
+def _number(count: int) -> str:
+    return f"{count:,}".replace(",", " ")
 
 
 def origin_line(run: Run) -> str:
@@ -114,7 +120,7 @@ def run_table(runs: Sequence[Run]) -> Table:
         "Runs",
         ("Run", "Task and network", "Seed", "State", "Steps", "Accuracy", "Loss (nats)"),
         tuple(_table_row(run) for run in runs),
-        "Accuracy and loss are those of the last evaluation, on fresh or held-out data.",
+        "Accuracy and loss are of the weights that the run ended with, on fresh or held-out data.",
     )
 
 
@@ -134,7 +140,7 @@ def _table_row(run: Run) -> tuple[str, ...]:
 
 
 def _evaluated(run: Run) -> Mapping[str, Any]:
-    """The last evaluation of a finished run, empty where there is none."""
+    """The evaluation of the weights that a run ended with, empty where there is none."""
     return (run.result or {}).get("evaluation") or {}
 
 
@@ -171,7 +177,8 @@ def _evaluation(run: Run) -> Table | None:
         (f"{_WORDS[key]}, test", f"{value:.4f}" if isinstance(value, float) else str(value))
         for key, value in _tested(run).items()
     ]
-    return Table("Last evaluation", ("Quantity", "Value"), tuple(rows)) if rows else None
+    title = f"Evaluation of the weights of step {_number(run.weights_of_step())}"
+    return Table(title, ("Quantity", "Value"), tuple(rows)) if rows else None
 
 
 def _curves(runs: Sequence[Run]) -> tuple[Figure, ...]:

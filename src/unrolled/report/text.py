@@ -73,19 +73,27 @@ def order_table(run: Run, tables: Tables, network: str) -> Table:
         (f"order {plain.order}", f"{plain.accuracy:.3f}", f"{smooth.bits_per_char:.3f}")
         for plain, smooth in zip(tables.back_off, tables.kneser_ney, strict=True)
     ]
-    evaluation: Mapping[str, Any] = (run.metrics("evaluation") or [{}])[-1]
+    step, evaluation = _evaluated(run)
     for key, words in (("", "zero state"), ("carried_", "state carried on")):
         if evaluation.get(f"{key}loss_nats") is not None:
             bits = evaluation[f"{key}loss_nats"] / math.log(2)
             rows.append((f"{network}, {words}", f"{evaluation[f'{key}accuracy']:.3f}", f"{bits:.3f}"))
     part = f", counted on the last {tables.counted} of the training text" if tables.counted == MOST_SYMBOLS else ""
     return Table(
-        f"Held out: tables and the network after {evaluation.get('step', 0)} steps",
+        f"Held out: tables and the network after {step} steps",
         ("Model", "Accuracy (tables: back-off)", f"{bits_per_symbol(run).capitalize()} (tables: Kneser-Ney)"),
         tuple(rows),
         caption=f"Order k reads k symbols of context; {tables.scored} held-out symbols{part}.",
         sources=(run.name,),
     )
+
+
+def _evaluated(run: Run) -> tuple[int, Mapping[str, Any]]:
+    """After how many steps, and how, the weights were evaluated that the run ended with; before its end, the last."""
+    if run.result is not None and run.result.get("evaluation") is not None:
+        return run.weights_of_step(), run.result["evaluation"]
+    last = (run.metrics("evaluation") or [{}])[-1]
+    return last.get("step", 0), last
 
 
 def bits_per_symbol(run: Run) -> str:
@@ -101,7 +109,8 @@ def _positions(run: Run, model: CharacterModel, task: NextCharacter) -> Figure:
         x_label="place in the window",
         y_label=bits_per_symbol(run),
         curves=(Curve("held out, from a zero state", tuple(map(float, range(1, len(bits) + 1))), bits),),
-        caption="Each window begins from a zero state: the first places have little to go by.",
+        caption="Each window begins from a zero state: the first places have little to go by. "
+        f"With the weights of step {run.weights_of_step()}.",
         sources=(run.name,),
     )
 
@@ -140,7 +149,10 @@ def _copies(run: Run, task: NextCharacter) -> tuple[Table, ...]:
         ]
         rows.append(_copy_row("greedy" if temperature is None else f"T = {temperature:g}", texts, known))
     header = ("Samples", "Longest copy (characters)", "It reads", f"{GRAM}-grams also in the training text")
-    return (Table("How much of a sample is copied", header, tuple(rows), sources=(run.name,)),)
+    caption = f"Of the samples of step {last}."
+    if run.result is not None and run.weights_of_step() != last:
+        caption += f" The run ended with the weights of step {run.weights_of_step()}."
+    return (Table("How much of a sample is copied", header, tuple(rows), caption, sources=(run.name,)),)
 
 
 def _copy_row(title: str, texts: Sequence[str], known: TrainingText) -> tuple[str, ...]:
@@ -174,5 +186,6 @@ def _loops(run: Run, model: CharacterModel, task: NextCharacter) -> Table:
         f"Loops in {GREEDY_LENGTH} greedy characters",
         ("Beginning", "Repeats", "From character", "Times"),
         tuple(rows),
+        caption=f"With the weights of step {run.weights_of_step()}.",
         sources=(run.name,),
     )

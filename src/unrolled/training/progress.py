@@ -87,7 +87,7 @@ class Progress:
             steps_per_second=result.get("steps_per_second", 0.0),
             seconds_left=0.0,
             test=None if result.get("test") is None else read_evaluation(result["test"]),
-            weights_of_step=result.get("weights_of_step", result["steps"]),
+            weights_of_step=run.weights_of_step(),
             size=result["sizes"][-1][1] if "sizes" in result else None,
             stopped=result["stopped"],
             run=run,
