@@ -102,6 +102,7 @@ Examples:
 
   unrolled gradients --cell rnn --scale 0.5        untrained, over 100 digits
   unrolled gradients mine --out report.html        a run, at first and now
+  unrolled gradients mine --cell my_cell.py:Mine   the same of your own cell
   unrolled gradients --cell lstm --phase           where they vanish or explode
 """,
     "reach": """\

@@ -101,7 +101,7 @@ def _command(task: str) -> Callable[..., int]:
     lists = [_as_list(parameter) for parameter in spec_parameters(task)]
     command.__signature__ = inspect.Signature([*_parameters(), *lists])  # type: ignore[attr-defined]
     several = [parameter.name for parameter in lists if parameter.name in _WITH_COMMAS]
-    parted = f"; {' and '.join(several)} one such as '1,2;3', parted by ;" if several else ""
+    parted = f"; {' and '.join(several)} take lists of lists, '1,2;3'" if several else ""
     command.__doc__ = (
         f"Many runs of {task}; every option takes a list such as 1,2,3 or, for whole numbers, 5:50:5{parted}."
     )
