@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,31 @@ def test_a_damaged_run_is_left_out_with_a_word(cli: Any, quick: tuple[str, ...])
         (warning,) = answer.err.splitlines()
         assert warning.startswith("warning: a run is left out: ") and "hurt" in warning
     assert [line.split()[0] for line in cli("runs").out.splitlines()[1:]] == ["whole"]
+
+
+def test_a_run_whose_lines_are_damaged_is_left_out_with_a_word(cli: Any, quick: tuple[str, ...]) -> None:
+    for name in ("hurt", "whole"):
+        assert cli("train", "palindromes", *quick, "--name", name).code == 0
+    Path("runs/hurt/result.json").unlink()  # an unfinished run's steps are read from its metrics
+    for file, commands in (("metrics", ("runs", "report")), ("samples", ("report",)), ("looks", ("report",))):
+        path = Path(f"runs/hurt/{file}.jsonl")
+        content = path.read_text() if path.exists() else ""
+        path.write_text(content + "x\n")
+        for command in commands:
+            answer = cli(command)
+            assert answer.code == 0
+            (warning,) = answer.err.splitlines()
+            assert warning.startswith(f"warning: a run is left out: 'runs/hurt/{file}.jsonl' is damaged: line")
+        assert 'id="run-whole"' in (page := Path("report.html").read_text(encoding="utf-8"))
+        assert 'id="run-hurt"' not in page
+        assert f"{file}.jsonl' is damaged" in cli("report", "whole", "hurt").mistake
+        path.write_text(content)
+    Path("runs/hurt/metrics.jsonl").write_text("x\n")
+    assert [line.split()[0] for line in cli("runs").out.splitlines()[1:]] == ["whole"]
+    shutil.rmtree("runs/whole")
+    answer = cli("report")
+    assert answer.code == 2
+    assert answer.err.splitlines()[-1] == "error: every run is damaged: there is none to report on"
 
 
 def test_a_report_of_runs(cli: Any, quick: tuple[str, ...]) -> None:

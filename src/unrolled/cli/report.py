@@ -21,10 +21,12 @@ def report(*names: str, out: Path = Path("report.html"), runs: Path = Path("runs
     from unrolled.record import damaged_runs, find_run, list_runs
     from unrolled.report import write_report
 
-    chosen = [find_run(name, runs) for name in names] if names else list_runs(runs)
-    if not names:
+    if names:
+        write_report(out, [find_run(name, runs) for name in names])
+    else:
+        chosen = list_runs(runs)
         warn_of_damaged(damaged_runs(runs, chosen))
-    if not chosen:
-        raise RecordError(f"no runs in {str(runs)!r} to report on; make one with: unrolled train palindromes")
-    write_report(out, chosen, [])
+        if not chosen:
+            raise RecordError(f"no runs in {str(runs)!r} to report on; make one with: unrolled train palindromes")
+        write_report(out, chosen, on_damaged=lambda reason: warn_of_damaged([reason]))
     print(f"{out}  open it in a browser")

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from unrolled.cli.damaged import warn_of_damaged
 from unrolled.cli.json_text import json_text
-from unrolled.errors import InputError
+from unrolled.errors import InputError, RecordError
 
 if TYPE_CHECKING:
     from unrolled.record import Run
@@ -56,9 +56,14 @@ def runs(
         raise InputError("--csv is for the answer to --sql; the list of runs comes as --json")
     from unrolled.record import damaged_runs, list_runs
 
-    listed = list_runs(runs)
-    warn_of_damaged(damaged_runs(runs, listed))
-    found = [_row(run) for run in listed]
+    listed, found = list_runs(runs), []
+    damaged = damaged_runs(runs, listed)
+    for run in listed:
+        try:
+            found.append(_row(run))
+        except RecordError as error:
+            damaged.append(str(error))
+    warn_of_damaged(damaged)
     if as_json:
         print(json_text(found, indent=1))
     elif not found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from unrolled.errors import RecordError
 from unrolled.experiments import VERDICTS, ClaimResult, Figure, Table, Text, Verdict
 from unrolled.record import Run, write_whole
 from unrolled.report.figures import DARK, LIGHT, render_svg
@@ -35,19 +36,27 @@ _ENVIRONMENT = jinja2.Environment(
 _ENVIRONMENT.filters["formula"] = formula
 
 
-def write_report(path: Path | str, runs: Sequence[Run], claims: Sequence[ClaimResult] = ()) -> Path:
+def write_report(
+    path: Path | str,
+    runs: Sequence[Run],
+    claims: Sequence[ClaimResult] = (),
+    *,
+    on_damaged: Callable[[str], None] | None = None,
+) -> Path:
     """Write the page, whole or not at all.
 
     Args:
         path: where to.
         runs: the runs to show; with ``claims``, the runs from which these were read.
         claims: results of claims; where there are any, the page is about them.
+        on_damaged: told why, of each run that is damaged and therefore left out; without it that is an error.
 
     Raises:
+        RecordError: a run to show is damaged; with ``on_damaged``, all of them are.
         StorageError: it cannot be written.
     """
     path = Path(path)
-    write_whole(path, render_report(runs, claims))
+    write_whole(path, render_report(runs, claims, on_damaged=on_damaged))
     return path
 
 
@@ -68,8 +77,12 @@ def write_instrument(path: Path | str, result: ClaimResult, runs: Sequence[Run] 
     return path
 
 
-def render_report(runs: Sequence[Run], claims: Sequence[ClaimResult] = ()) -> str:
-    """The page as HTML."""
+def render_report(
+    runs: Sequence[Run], claims: Sequence[ClaimResult] = (), *, on_damaged: Callable[[str], None] | None = None
+) -> str:
+    """The page as HTML; see `write_report`."""
+    views = [] if claims else _views(runs, on_damaged)
+    runs = runs if claims else [run for run, _ in views]
     by_name = {run.name: run for run in runs}
     title = "Published beside measured" if claims else _runs_title(runs)
     return _page(
@@ -80,10 +93,25 @@ def render_report(runs: Sequence[Run], claims: Sequence[ClaimResult] = ()) -> st
         verdict_sentence=verdict_sentence(claims),
         claims=[_claim(claim, by_name) for claim in claims],
         shortened=[(claim.title, "; ".join(claim.shortened)) for claim in claims if claim.shortened],
-        shown_runs=[] if claims else [_run(view_run(run), by_name) for run in runs],
+        shown_runs=[_run(view, by_name) for _, view in views],
         run_table=None if claims or len(runs) < 2 else _table(run_table(runs), by_name),
         overview=[] if claims else [_figure(figure, by_name) for figure in overview(runs)],
     )
+
+
+def _views(runs: Sequence[Run], on_damaged: Callable[[str], None] | None) -> list[tuple[Run, RunView]]:
+    """The runs that can be read, with what there is to see of them."""
+    views = []
+    for run in runs:
+        try:
+            views.append((run, view_run(run)))
+        except RecordError as error:
+            if on_damaged is None:
+                raise
+            on_damaged(str(error))
+    if runs and not views:
+        raise RecordError("every run is damaged: there is none to report on")
+    return views
 
 
 def _page(
