@@ -85,6 +85,12 @@ def test_a_run_whose_lines_are_damaged_is_left_out_with_a_word(cli: Any, quick: 
     assert answer.err.splitlines()[-1] == "error: every run is damaged: there is none to report on"
 
 
+def test_a_run_named_twice_is_drawn_once(cli: Any, quick: tuple[str, ...]) -> None:
+    assert cli("train", "palindromes", *quick, "--name", "one").code == 0
+    assert cli("report", "one", "runs/one", "one").code == 0
+    assert Path("report.html").read_text(encoding="utf-8").count('id="run-one"') == 1
+
+
 def test_a_report_of_runs(cli: Any, quick: tuple[str, ...]) -> None:
     assert cli("train", "palindromes", *quick, "--name", "one").code == 0
     answer = cli("report", "one", "--out", "page.html")

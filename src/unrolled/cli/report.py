@@ -13,7 +13,7 @@ def report(*names: str, out: Path = Path("report.html"), runs: Path = Path("runs
     """Draw runs into one HTML file that needs no network.
 
     Args:
-        names: runs by name or folder (default: every run of the folder).
+        names: runs by name or folder, each drawn once (default: every run of the folder).
         out: the file to write.
         runs: folder of runs.
     """
@@ -22,7 +22,8 @@ def report(*names: str, out: Path = Path("report.html"), runs: Path = Path("runs
     from unrolled.report import write_report
 
     if names:
-        write_report(out, [find_run(name, runs) for name in names])
+        chosen = list({run.path.resolve(): run for run in (find_run(name, runs) for name in names)}.values())
+        write_report(out, chosen)
     else:
         chosen = list_runs(runs)
         warn_of_damaged(damaged_runs(runs, chosen))
