@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+from typing import Any
 
 import pytest
 import torch
@@ -85,11 +87,13 @@ def test_what_all_texts_agree_on_is_told_before_the_end(beams: int, until: str) 
 
 
 def test_what_cannot_be_looked_for() -> None:
-    for wrong, match in (
+    wrongs: list[tuple[dict[str, Any], str]] = [
         ({"beams": 0}, "beam is 0"),
-        ({"length_penalty": -1.0}, "penalty"),
-        ({"length": -1}, "length"),
-    ):
+        ({"beams": 2.5}, "beam is 2.5"),
+        *(({"length_penalty": alpha}, "from 0 to 10") for alpha in (-1.0, 10.5, 1e308, math.inf, math.nan)),
+        *(({"length": length}, f"length is {length}") for length in (-1, 2.5, 2**63)),
+    ]
+    for wrong, match in wrongs:
         with pytest.raises(InputError, match=match):
             beam_search(model(), LETTERS, "a", **({"length": 3, "beams": 2} | wrong))
     with pytest.raises(InputError, match="needs a prompt"):

@@ -61,6 +61,8 @@ def test_numbers_are_uniform_and_apart() -> None:
 
 
 def test_numbers_out_of_range() -> None:
-    for wrong in ({"temperature": 0.0}, {"temperature": math.inf}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.5}):
-        with pytest.raises(InputError, match=f"{next(iter(wrong))} is"):
-            Choice(**wrong)
+    temperatures, counts, shares = (0.0, math.inf), (0, 2.5), (0.0, 1.5)
+    for name, values in {"temperature": temperatures, "top_k": counts, "top_p": shares}.items():
+        for value in values:
+            with pytest.raises(InputError, match=f"{name} is {value}"):
+                Choice(**{name: value})

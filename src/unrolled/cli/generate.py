@@ -55,7 +55,7 @@ def generate(
         top_k: choose among so many of the likeliest characters.
         top_p: choose among the likeliest characters that together have this probability.
         beam: look for the likeliest text, keeping so many at every character.
-        length_penalty: with --beam: texts are compared by log P / length^this (default: 1, the mean).
+        length_penalty: with --beam: texts are compared by log P / length^this, 0 to 10 (default: 1, the mean).
         until: with --beam: a text ends where it has written this.
         seed: another seed, another text.
         length: how many characters to write; of a model of bytes, how many bytes.

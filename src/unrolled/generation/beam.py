@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final, SupportsIndex
 
 import torch
 from torch import Tensor
@@ -17,6 +18,9 @@ from unrolled.generation.stream import Stream
 from unrolled.nn import CharacterModel
 
 __all__ = ["Hypothesis", "beam_search"]
+
+GREATEST_PENALTY: Final = 10.0
+"""Of α; any length to this power is a number."""
 
 SETTLED_EVERY = 16
 """Characters after which it is looked again how far all texts agree."""
@@ -64,7 +68,7 @@ def beam_search(
         length: the most characters to write.
         beams: how many texts are kept.
         until: what ends a text; it belongs to it. Empty: its length alone does.
-        length_penalty: α, 0 or more.
+        length_penalty: α, from 0 to 10.
         weights: see `Precision`.
         on_step: told how many characters have been written.
         on_text: told the best text piece by piece, each as soon as all that are kept agree on it; the last piece
@@ -78,10 +82,10 @@ def beam_search(
         InputError: no prompt, or a number out of range.
     """
     require_length(length)
-    if beams < 1:
-        raise InputError(f"beam is {beams}: at least 1 text is kept")
-    if not length_penalty >= 0:
-        raise InputError(f"the length penalty is {length_penalty}: 0 or more")
+    if not isinstance(beams, SupportsIndex) or beams < 1:
+        raise InputError(f"beam is {beams}: at least 1 text is kept, a whole number")
+    if not 0 <= length_penalty <= GREATEST_PENALTY:
+        raise InputError(f"the length penalty is {length_penalty}: from 0 to {GREATEST_PENALTY:g}")
     if not prompt:
         raise InputError("beam search needs a prompt: it draws nothing, so it cannot begin by itself")
     ending = vocabulary.encode(until)

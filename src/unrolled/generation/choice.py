@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import SupportsIndex
 
 import torch
 from torch import Tensor
@@ -57,8 +58,8 @@ class Choice:
     def __post_init__(self) -> None:
         if self.temperature is not None and not (self.temperature > 0 and math.isfinite(self.temperature)):
             raise InputError(f"temperature is {self.temperature}: a finite number above 0, or greedy")
-        if self.top_k is not None and self.top_k < 1:
-            raise InputError(f"top_k is {self.top_k}: at least 1 character is kept")
+        if self.top_k is not None and not (isinstance(self.top_k, SupportsIndex) and self.top_k >= 1):
+            raise InputError(f"top_k is {self.top_k}: at least 1 character is kept, a whole number")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise InputError(f"top_p is {self.top_p}: a share above 0 and at most 1")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import SupportsIndex
 
 import torch
 from torch import Generator
@@ -142,10 +143,10 @@ def require_length(length: int) -> None:
     """Refuse what is no number of characters.
 
     Raises:
-        InputError: below 0.
+        InputError: below 0, 2^63 and more, or no whole number.
     """
-    if length < 0:
-        raise InputError(f"length is {length}: 0 or more characters")
+    if not isinstance(length, SupportsIndex) or not 0 <= length < 2**63:
+        raise InputError(f"length is {length}: 0 or more characters, a whole number below 2^63")
 
 
 def _seed(generator: Generator) -> int:
