@@ -11,7 +11,7 @@ import torch
 
 from unrolled.data import Vocabulary
 from unrolled.errors import InputError
-from unrolled.generation import beam_search, generate
+from unrolled.generation import beam, beam_search, generate
 from unrolled.nn import GRU, CharacterModel, Recurrent
 
 LETTERS = Vocabulary("abc.")
@@ -58,6 +58,53 @@ def test_ends_compete_by_their_score(alpha: float) -> None:
     assert all("." not in hypothesis.text[:-1] for hypothesis in found)
 
 
+def by_lists(made: CharacterModel, length: int, beams: int, until: str, alpha: float) -> list[tuple[str, float]]:
+    """The page of the search: it keeps every text that has ended, and goes on to the last character."""
+    live, ended = [("", 0.0)], []
+    for _ in range(length):
+        more = [(text + letter, log_probability(made, "cab", text + letter)) for text, _ in live for letter in LETTERS]
+        best = sorted(more, key=lambda found: -found[1])[:beams]
+        ended += [found for found in best if found[0].endswith(until)]
+        live = [found for found in best if not found[0].endswith(until)]
+    scored = [(text, total / len(text) ** alpha) for text, total in ended + live]
+    return sorted(scored, key=lambda found: -found[1])[:beams]
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize(("beams", "until"), [(2, "b"), (2, "c"), (3, "ca"), (4, "cc")])
+def test_what_is_dropped_on_the_way_would_not_have_come_out(beams: int, until: str, alpha: float) -> None:
+    found = beam_search(model(), LETTERS, "cab", length=24, beams=beams, until=until, length_penalty=alpha)
+    page = by_lists(model(), 24, beams, until, alpha)
+    assert [hypothesis.text for hypothesis in found] == [text for text, _ in page]
+    assert [hypothesis.score for hypothesis in found] == pytest.approx([score for _, score in page], abs=1e-5)
+
+
+@pytest.mark.parametrize(("alpha", "least"), [(0.0, 1), (0.5, 10), (1.0, 100)])
+def test_it_is_over_when_no_text_can_come_among_the_best_any_more(alpha: float, least: int) -> None:
+    steps: list[int] = []
+    found = beam_search(
+        model(), LETTERS, "cab", length=200, beams=4, until="c", length_penalty=alpha, on_step=steps.append
+    )
+    assert least <= steps[-1] < 180
+    assert all(hypothesis.text.endswith("c") for hypothesis in found)
+
+
+def test_texts_that_end_all_along_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    searches: list[beam._Search] = []
+
+    class Watched(beam._Search):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            searches.append(self)
+
+    monkeypatch.setattr(beam, "_Search", Watched)
+    beam_search(model(), LETTERS, "cab", length=2000, beams=2, until="b")
+    (search,) = searches
+    assert len(search.beginning) > 1900
+    assert len(search.ready) <= 2
+    assert len(search.steps) < 100
+
+
 def test_one_beam_is_greedy() -> None:
     made = model()
     (found,) = beam_search(made, LETTERS, "cab", length=30, beams=1)
@@ -65,7 +112,7 @@ def test_one_beam_is_greedy() -> None:
     assert found.text == "".join(greedy)
 
 
-@pytest.mark.parametrize(("beams", "until"), [(1, ""), (4, ""), (4, ".")])
+@pytest.mark.parametrize(("beams", "until"), [(1, ""), (4, ""), (2, "b"), (4, ".")])
 def test_what_all_texts_agree_on_is_told_before_the_end(beams: int, until: str) -> None:
     told: list[tuple[int, str]] = []
     steps: list[int] = [0]
@@ -82,7 +129,7 @@ def test_what_all_texts_agree_on_is_told_before_the_end(beams: int, until: str) 
     silent = beam_search(model(), LETTERS, "cab", length=200, beams=beams, until=until)
     assert found == silent
     assert "".join(text for _, text in told) == found[0].text
-    if not until:
+    if until != ".":
         assert len(told) > 1 and told[0][0] < 100
 
 

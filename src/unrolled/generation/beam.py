@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, SupportsIndex
+from typing import Final, NamedTuple, SupportsIndex
 
 import torch
 from torch import Tensor
@@ -90,7 +91,7 @@ def beam_search(
         raise InputError("beam search needs a prompt: it draws nothing, so it cannot begin by itself")
     ending = vocabulary.encode(until)
     stream = Stream(model, vocabulary, [prompt], choice=GREEDY, seed=0, weights=weights)
-    search = _Search(stream.open(), stream.last, beams, ending, length_penalty)
+    search = _Search(stream.open(), stream.last, length, beams, ending, length_penalty)
     told = 0
     for step in range(length):
         if search.is_over:
@@ -99,9 +100,9 @@ def beam_search(
         if on_step is not None:
             on_step(step + 1)
         if (step + 1) % SETTLED_EVERY == 0:
-            agreed = search.settled()
+            search.settle()
             if on_text is not None:
-                settled, used = vocabulary.decode_whole(agreed[told:])
+                settled, used = vocabulary.decode_whole(search.beginning[told : search.agreed])
                 told += used
                 if settled:
                     on_text(settled)
@@ -113,26 +114,49 @@ def beam_search(
     )
 
 
+class _Text(NamedTuple):
+    """A text: so many codes of the search's beginning, then its own."""
+
+    shared: int
+    own: list[int]
+    likelihood: float
+    score: float
+
+
 class _Search:
     """The texts so far: one row of the scribe each, and how each came about."""
 
-    def __init__(self, scribe: Scribe, last: Tensor, beams: int, ending: Tensor, length_penalty: float) -> None:
-        self.scribe, self.beams, self.ending, self.length_penalty = scribe, beams, ending, length_penalty
+    def __init__(
+        self, scribe: Scribe, last: Tensor, length: int, beams: int, ending: Tensor, length_penalty: float
+    ) -> None:
+        self.scribe, self.length, self.beams = scribe, length, beams
+        self.ending, self.length_penalty = ending, length_penalty
         self.symbols = last
         self.likelihoods = torch.zeros(1, dtype=torch.float64)
         self.tails = torch.full((1, len(ending)), -1)  # the last characters, to find the ending in
-        self.beginning: list[int] = []  # what all texts have in common
+        self.beginning: list[int] = []  # what all texts that go on have in common
         self.steps: list[tuple[Tensor, Tensor]] = []  # after it: (the row it goes on from, its character)
-        self.ready: list[tuple[list[int], float, float]] = []
+        self.ready: list[_Text] = []  # the best that have ended, the best first
 
     @property
     def is_over(self) -> bool:
-        """Whether no text is left to go on with, or none could still come among the best."""
+        """Whether no text is left to go on with, or none can still come among the best."""
         if len(self.symbols) == 0:
             return True
-        if len(self.ready) < self.beams or self.length_penalty > 0:
+        if len(self.ready) < self.beams:
             return False
-        return float(self.likelihoods[0]) < sorted(score for *_, score in self.ready)[-self.beams]
+        # ln P < 0 only falls as a text goes on, so that ln P / |y|^α ends no higher than the longest text's
+        return self._score(float(self.likelihoods[0]), self.length) < self.ready[-1].score
+
+    @property
+    def written(self) -> int:
+        """How many characters each text that goes on has."""
+        return len(self.beginning) + len(self.steps)
+
+    @property
+    def agreed(self) -> int:
+        """How many codes of the beginning every text that may be found begins with, ended ones too."""
+        return min([len(self.beginning), *map(self._alike, self.ready)])
 
     def step(self) -> None:
         """One more character for each text."""
@@ -146,16 +170,14 @@ class _Search:
         tails = torch.cat([self.tails[rows], symbols[:, None]], 1)[:, 1:] if len(self.ending) else self.tails[rows]
         ends = (tails == self.ending).all(1) if len(self.ending) else torch.zeros(len(rows), dtype=torch.bool)
         for row in ends.nonzero()[:, 0].tolist():
-            self.ready.append(self._result(row, float(best[row])))
+            self._end(row, float(best[row]))
         goes_on = (~ends).nonzero()[:, 0]
         self.steps[-1] = (rows[goes_on], symbols[goes_on]) if bool(ends.any()) else (rows, symbols)
         self.likelihoods, self.tails, self.symbols = best[goes_on], tails[goes_on], symbols[goes_on]
         self.scribe.select(rows[goes_on])
 
-    def settled(self) -> list[int]:
-        """The codes that whatever is found will begin with; what is kept of the search shrinks by them."""
-        if self.ready:  # a text that has ended may still be the best
-            return self.beginning
+    def settle(self) -> None:
+        """Put what the texts that go on have come to agree on into the beginning; the steps shrink by it."""
         rows = set(range(len(self.symbols)))
         for step in range(len(self.steps) - 1, -1, -1):
             if len(rows) == 1:
@@ -166,16 +188,29 @@ class _Search:
                 break
             origins = self.steps[step][0].tolist()
             rows = {origins[row] for row in rows}
-        return self.beginning
 
     def ranked(self) -> list[tuple[list[int], float, float]]:
         """Codes, log-probability and score of the best, the best first."""
-        live = [self._result(row, float(likelihood)) for row, likelihood in enumerate(self.likelihoods)]
-        return sorted(self.ready + live, key=lambda found: -found[2])[: self.beams]
+        live = [self._text(row, float(likelihood)) for row, likelihood in enumerate(self.likelihoods)]
+        best = sorted(self.ready + live, key=lambda text: -text.score)[: self.beams]
+        return [(self.beginning[: text.shared] + text.own, text.likelihood, text.score) for text in best]
 
-    def _result(self, row: int, likelihood: float) -> tuple[list[int], float, float]:
-        codes = self.beginning + self._codes(row, len(self.steps))
-        return codes, likelihood, likelihood / max(len(codes), 1) ** self.length_penalty
+    def _end(self, row: int, likelihood: float) -> None:
+        """Keep a text that has ended, if it is among the best of these; its score stays as it is."""
+        if len(self.ready) < self.beams or self._score(likelihood, self.written) > self.ready[-1].score:
+            self.ready = sorted([*self.ready, self._text(row, likelihood)], key=lambda text: -text.score)[: self.beams]
+
+    def _text(self, row: int, likelihood: float) -> _Text:
+        codes = self._codes(row, len(self.steps))
+        return _Text(len(self.beginning), codes, likelihood, self._score(likelihood, self.written))
+
+    def _score(self, likelihood: float, length: int) -> float:
+        return likelihood / math.pow(max(length, 1), self.length_penalty)
+
+    def _alike(self, text: _Text) -> int:
+        """How many of the first codes of the beginning and of a text are the same."""
+        there = self.beginning[text.shared : text.shared + len(text.own)]
+        return text.shared + next((place for place, code in enumerate(there) if code != text.own[place]), len(there))
 
     def _codes(self, row: int, steps: int) -> list[int]:
         """What the row after so many of the steps has written in them."""
