@@ -101,6 +101,34 @@ def test_several_samples_at_once_are_those_alone(cli: Any, novel: Path, monkeypa
     assert cli(*words, "--samples", "3").out == together
 
 
+def test_many_samples_are_written_some_at_a_time(cli: Any, novel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("generate", novel, "--prompt", "the", "--length", "9", "--temperature", "1", "--samples", "5")
+    together = cli(*words).out
+    opened: list[int] = []
+    open_texts = written.open_texts
+
+    def watched(model: Any, start: str, rows: int, first: int, options: dict[str, Any]) -> Stream:
+        opened.append(rows)
+        return open_texts(model, start, rows, first, options)
+
+    monkeypatch.setattr(written, "open_texts", watched)
+    monkeypatch.setattr(written, "_ROWS", 2)
+    assert cli(*words).out == together
+    lines = [json.loads(line) for line in cli(*words, "--json").out.splitlines()]
+    assert together == "".join(f"── {line['sample'] + 1} ──\nthe{line['text']}\n" for line in lines)
+    assert opened == [2, 2, 1] * 2
+
+
+def test_samples_without_number_begin_at_once(novel: Path) -> None:
+    command = [sys.executable, "-m", "unrolled.cli", "generate", str(novel), "--samples", "9" * 20, "--length", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline() == "── 1 ──\n"
+        process.stdout.close()
+        assert process.stderr.read() == "novel: temperature 0.5 (tau 2), seed 0\n"
+    assert process.returncode == 141
+
+
 def test_json_lines_hold_every_likelihood(cli: Any, novel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("generate", novel, "--prompt", "the", "--length", "40", "--samples", "2", "--json")
     lines = [json.loads(line) for line in cli(*words).out.splitlines()]

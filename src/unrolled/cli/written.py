@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["announce", "open_texts", "put", "read_first", "say", "write_beam", "write_json", "write_plain"]
 
 _TOGETHER = 10_000_000
-"""Characters of several samples that are kept until the first of them is whole; more are written one after another."""
+"""Characters of several samples that are kept until the first of them is whole."""
+
+_ROWS = 1000
+"""Samples that are written side by side: each needs the model's state for itself."""
 
 _OBJECT = 4096
 """Characters after which a JSON object ends and the text goes on in another."""
@@ -30,7 +33,7 @@ _OBJECT = 4096
 
 def write_plain(model: TextModel, start: str, length: int, samples: int, options: dict[str, Any]) -> None:
     """One text as it comes, or several, each under its number."""
-    together = samples if samples > 1 and samples * length <= _TOGETHER else 1
+    together = _together(samples, length)
     for first in range(0, samples, together):
         stream = open_texts(model, start, min(together, samples - first), first, options)
         if first == 0:
@@ -47,6 +50,11 @@ def write_plain(model: TextModel, start: str, length: int, samples: int, options
             put(f"── {first + row + 1} ──\n{''.join(text)}\n")
 
 
+def _together(samples: int, length: int) -> int:
+    """How many of the samples are written side by side; what each says does not depend on it."""
+    return max(1, min(samples, _ROWS, _TOGETHER // max(length, 1)))
+
+
 def _write_one(stream: Stream, length: int) -> None:
     put(stream.starts[0])
     for piece in read_first(stream, length):
@@ -56,7 +64,7 @@ def _write_one(stream: Stream, length: int) -> None:
 
 def write_json(model: TextModel, start: str, length: int, samples: int, options: dict[str, Any]) -> None:
     """An object for each text, or for each piece of a long one; `at` counts the symbols before it."""
-    together = max(1, min(samples, _TOGETHER // max(length, 1)))
+    together = _together(samples, length)
     for first in range(0, samples, together):
         stream = open_texts(model, start, min(together, samples - first), first, {**options, "log_probabilities": True})
         rows = range(len(stream.starts))
