@@ -179,6 +179,54 @@ def test_a_class_that_a_file_does_not_have_costs_one_line(cli: Any) -> None:
     assert "no class 'Nope'. classes: MyCell" in cli("train", "palindromes", "--cell", "cell.py:Nope").mistake
 
 
+QUITS = """
+import sys
+import torch
+
+class Quits(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(context, gradient):
+        sys.exit(3)
+
+class Mine(torch.nn.RNNCell):
+    where = "WHERE"
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.where != "__init__" or sys.exit(3)
+
+    def initialise(self, name, *, forget_bias, chrono, generator):
+        self.where != "initialise" or sys.exit(3)
+
+    def forward(self, x_t, state):
+        self.where != "forward" or sys.exit(3)
+        new = super().forward(x_t, state)
+        return Quits.apply(new) if self.where == "backward" else new
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("__init__", "cannot be built as Mine(10, 4): SystemExit: 3"),
+        ("initialise", "Mine.initialise(name, forget_bias=…, chrono=…, generator=…) failed: SystemExit: 3"),
+        ("forward", "Mine.forward(x_t, state) failed on x_t [500, 10]: SystemExit: 3"),
+        ("backward", "code that is not ours ended the command: SystemExit: 3"),
+    ],
+)
+def test_a_cell_that_ends_the_program_costs_one_line(
+    cli: Any, quick: tuple[str, ...], where: str, message: str
+) -> None:
+    Path("cells.py").write_text(QUITS.replace("WHERE", where))
+    answer = cli("train", "palindromes", "--cell", "cells.py:Mine", "--initialisation", "xavier", *quick)
+    assert answer.code == 2
+    assert message in answer.err.splitlines()[-1]
+
+
 def test_attention_of_the_wrong_size_costs_one_line(cli: Any) -> None:
     Path("w.json").write_text('{"W": [[1, 2]], "a": [1, 2]}')
     mistake = cli("graph", "A-B B-C", "--attention", "w.json").mistake

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import count
 
 import pytest
@@ -127,6 +128,7 @@ RESULTS = [
     (lambda x: (x, x), "not tuple of 2"),
     (lambda x: torch.zeros(B, H + 1), r"hidden with shape \[3, 6\] \[B, H\], not \[3, 7\]"),
     (lambda x: 1 / 0, "failed on x_t .*ZeroDivisionError: division by zero"),
+    (lambda x: sys.exit(3), "failed on x_t .*SystemExit: 3"),
 ]
 
 

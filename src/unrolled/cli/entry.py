@@ -58,8 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if wanted is None:
             raise
         return _mistake(f"there is not enough memory for this{wanted}: a smaller size, batch or length would do")
-    except SystemExit:  # so rich ends a program whose output nobody reads
-        return BROKEN_PIPE
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # so rich ends a program whose output nobody reads
+            return BROKEN_PIPE
+        return _mistake(f"code that is not ours ended the command: SystemExit: {error}")
     return code
 
 

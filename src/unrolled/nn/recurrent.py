@@ -277,7 +277,7 @@ def _call(cell: torch.nn.Module, function: Any, x_t: Tensor, state: Any) -> Any:
         return function(x_t, state)
     except UnrolledError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         where = "forward" if function is cell else "gates"
         raise UserCodeError(
             f"{type(cell).__name__}.{where}(x_t, state) failed on x_t {list(x_t.shape)}: "

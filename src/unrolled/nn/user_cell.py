@@ -87,7 +87,7 @@ def load_user_layer(
     sizes = [input_size] + [hidden_size] * (num_layers - 1)
     try:
         cells = [cell_class(size, hidden_size) for size in sizes]
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserCodeError(
             f"{cell!r} cannot be built as {cell_class.__name__}({input_size}, {hidden_size}): "
             f"{type(error).__name__}: {error}"

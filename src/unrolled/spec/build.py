@@ -202,7 +202,7 @@ def _draw(model: nn.SequenceClassifier | nn.CharacterModel, spec: ModelSpec, gen
         model.initialise(name, forget_bias=bias, chrono=spec.chrono, generator=generator)
     except UnrolledError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if not is_user_cell(spec.cell):
             raise
         kind = spec.cell.rpartition(":")[2]
