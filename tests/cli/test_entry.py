@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -46,6 +47,28 @@ def test_nobody_reads_any_more() -> None:
     _, errors = process.communicate(timeout=60)
     assert errors == ""
     assert process.returncode == 141
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes streams as a shell does")
+@pytest.mark.parametrize(
+    ("words", "closed", "code", "length", "err"),
+    [
+        ("generate --length 6 --greedy --prompt Once", ">&-", 0, 0, "grimm: greedy, seed 0\n"),
+        ("generate --length 6 --greedy --prompt Once", "2>&-", 0, 11, ""),
+        ("generate --length 6 --greedy --prompt Once", ">&- 2>&-", 0, 0, ""),
+        ("train palindromes --hidden 4 --steps 1", ">&-", 0, 0, ""),
+        ("trian", "2>&-", 2, 0, ""),
+        ("generate --prompt-file -", "<&-", 2, 0, "error: the prompt file is '-', but standard input is closed: "),
+        ("generate --interactive", "<&-", 2, 0, "error: --interactive asks for beginnings, but standard input is"),
+    ],
+)
+def test_streams_that_are_closed(tmp_path: Path, words: str, closed: str, code: int, length: int, err: str) -> None:
+    line = f"{shlex.join(COMMAND)} {words} {closed}"
+    answer = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True)
+    assert answer.returncode == code
+    assert len(answer.stdout) == length
+    assert answer.stderr.startswith(err)
+    assert answer.stderr.count("\n") == (1 if err else 0)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")

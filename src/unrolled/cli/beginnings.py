@@ -16,6 +16,8 @@ def read_beginning(file: str) -> str:
     Raises:
         TextError: it cannot be read, or is not UTF-8.
     """
+    if file == "-" and sys.stdin is None:
+        raise TextError("the prompt file is '-', but standard input is closed: pipe a beginning in, or give a file")
     try:
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:

@@ -30,6 +30,8 @@ _HELP: Final = """\
 
 def converse(model: TextModel, length: int, options: dict[str, Any]) -> None:
     """A beginning a line; each text is drawn anew, and Ctrl-C ends it, not the program."""
+    if sys.stdin is None:
+        raise InputError("--interactive asks for beginnings, but standard input is closed: give one with --prompt")
     announce(model, options["choice"], options["seed"])
     asks = sys.stdin.isatty()
     if hasattr(sys.stdin, "reconfigure"):

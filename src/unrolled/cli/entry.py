@@ -8,6 +8,7 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TextIO
 
 from cyclopts import CycloptsError
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 2 a mistake of the user's (one line on stderr), 130 interrupted, 141 nobody
         reads the output any more. A bug of ours is not caught, so that its traceback is seen.
     """
+    _open_closed_outputs()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
@@ -70,6 +72,13 @@ def _run(arguments: Sequence[str]) -> int:
         code = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
     sys.stdout.flush()
     return code if isinstance(code, int) else 0
+
+
+def _open_closed_outputs() -> None:
+    """What is written to an output that the caller closed (>&-) goes nowhere; Python has None in its place."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
 
 
 def _forget_output() -> None:
