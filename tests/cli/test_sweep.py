@@ -104,6 +104,14 @@ def test_a_disk_that_takes_nothing_costs_one_line(cli: Any, tiny_disk: Path, rea
     assert "read-only" in cli(*words, "--results", read_only_disk / "kept.parquet").mistake
 
 
+def test_a_failure_s_reason_is_one_line_that_a_terminal_does_not_obey(cli: Any) -> None:
+    Path("cell.py").write_text(BROKEN.replace("not today", r"not\ntoday: \x1b]0;mine\x07 \x9b31m"))
+    answer = cli("sweep", "palindromes", "--cell", "cell.py:Cell", "--length", "3", *TINY)
+    (line,) = [line for line in answer.out.splitlines() if "failed:" in line]
+    assert line.endswith("RuntimeError: not today: ␛]0;mine␇ \ufffd31m")
+    assert "\x1b" not in answer.out and "\x9b" not in answer.out
+
+
 def test_a_failed_run_is_kept_with_its_reason_and_tried_again_on_request(cli: Any) -> None:
     Path("mine.py").write_text(BROKEN)
     words = ("sweep", "palindromes", "--cell", "rnn,mine.py:Cell", "--length", "3", *TINY)

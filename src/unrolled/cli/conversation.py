@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from unrolled.cli.beginnings import require_utf8
+from unrolled.cli.signs import one_line
 from unrolled.cli.written import announce, open_texts, put, read_first, say
 from unrolled.errors import InputError, UnknownName, UnrolledError
 from unrolled.generation import Choice, Stream, temperature_of
@@ -59,7 +60,7 @@ def converse(model: TextModel, length: int, options: dict[str, Any]) -> None:
         except KeyboardInterrupt:
             put("\n")
         except UnrolledError as error:
-            say(f"error: {' '.join(str(error).split())}")
+            say(f"error: {one_line(error)}")
 
 
 def _asked(asks: bool) -> str | None:

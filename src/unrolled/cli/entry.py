@@ -16,6 +16,7 @@ from cyclopts import CycloptsError
 from unrolled.cli.app import app
 from unrolled.cli.exit_codes import BROKEN_PIPE, INTERRUPTED, MISTAKE
 from unrolled.cli.sentences import sentence
+from unrolled.cli.signs import one_line
 from unrolled.cli.words import spoken
 from unrolled.errors import UnrolledError
 
@@ -96,10 +97,6 @@ def _memory_wanted(error: Exception) -> str | None:
     return f" ({int(found[1]) / 2**30:,.1f} GiB at once)" if found[1] else ""
 
 
-def _one_line(message: object) -> str:
-    return " ".join(str(message).split())
-
-
 def _show_warning(
     message: Warning | str,
     category: type[Warning],
@@ -108,9 +105,9 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    print(f"warning: {_one_line(message)}", file=sys.stderr)
+    print(f"warning: {one_line(message)}", file=sys.stderr)
 
 
 def _mistake(message: str) -> int:
-    print(f"error: {_one_line(message)}", file=sys.stderr)
+    print(f"error: {one_line(message)}", file=sys.stderr)
     return MISTAKE

@@ -12,6 +12,7 @@ from rich.text import Text
 from unrolled.catalogue import ResultRow, ResultsFile
 from unrolled.cli.names import default_name
 from unrolled.cli.run_rows import RunRows
+from unrolled.cli.signs import one_line
 from unrolled.record import list_runs
 from unrolled.spec import RunSpec, resolve
 from unrolled.training import Failure, Progress, sweep
@@ -82,7 +83,7 @@ class Collected:
         if isinstance(told, Failure):
             self.failed += 1
             self._table.end(spec)
-            self._console.print(Text(f"{label} failed: {told.error}", style="red"), soft_wrap=True)
+            self._console.print(Text(f"{label} failed: {one_line(told.error)}", style="red"), soft_wrap=True)
             return
         self.rows.append(told)
         self._table.end(spec, steps=told.steps, accuracy=told.accuracy)

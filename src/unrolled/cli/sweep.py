@@ -25,6 +25,7 @@ from unrolled.cli.names import default_name
 from unrolled.cli.options import sections, spec_mapping, spec_parameters
 from unrolled.cli.progress import duration
 from unrolled.cli.run_rows import RunRows
+from unrolled.cli.signs import one_line
 from unrolled.errors import InputError, UnknownName
 from unrolled.spec import TASKS, ForecastSpec, NodesSpec, RunSpec, Sweep, TextSpec, expand, read_value, read_yaml
 from unrolled.training import Engine, Failure, Progress
@@ -246,7 +247,7 @@ class _Board:
         if isinstance(told, Failure):
             self.failed.append((spec, told))
             self._rows.end(spec)
-            self._say(f"{label} failed: {told.error}", style="red")
+            self._say(f"{label} failed: {one_line(told.error)}", style="red")
             return
         self._ended[identity] = told
         self._rows.end(spec, steps=told.steps, accuracy=told.accuracy)

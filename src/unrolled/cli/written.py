@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import Progress
 
+from unrolled.cli.signs import with_signs
 from unrolled.errors import InputError
 from unrolled.generation import Stream, beam_search
 
@@ -164,12 +165,8 @@ def _watched(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 def put(text: str) -> None:
     """Text for the reader, at once. A terminal is shown control characters instead of obeying them."""
-    sys.stdout.write(text.translate(_SHOWN) if sys.stdout.isatty() else text)
+    sys.stdout.write(with_signs(text) if sys.stdout.isatty() else text)
     sys.stdout.flush()
-
-
-_SHOWN = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {0x7F: 0x2421}
-_SHOWN |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 
 
 def say(line: str) -> None:
