@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import pytest
 import torch
 
 from unrolled.data import Corpus, pieces, read_corpus, shelf
+from unrolled.data.pieces import Reader
 from unrolled.errors import TextError
 from unrolled.spec import default_spec
 from unrolled.training import train
@@ -123,6 +127,41 @@ def test_what_is_not_utf8_is_named_wherever_the_pieces_end(
     with pytest.raises(TextError, match=words) as error:
         read_corpus(path)
     assert "b.txt" in str(error.value)
+
+
+@contextlib.contextmanager
+def not_root() -> Iterator[None]:
+    """As somebody to whom the modes of root's files apply."""
+    user = os.geteuid()
+    if user != 0:
+        yield
+        return
+    try:
+        os.seteuid(65534)
+    except PermissionError:
+        pytest.skip("root must become somebody else, which is not allowed here")
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a user's rights to a folder")
+@pytest.mark.parametrize("mode", [0o444, 0o000])
+def test_a_folder_with_a_part_that_cannot_be_looked_into(mode: int) -> None:
+    with tempfile.TemporaryDirectory() as place:  # which others may enter, other than pytest's
+        path = Path(place)
+        path.chmod(0o755)
+        tales, part = folder(path), path / "tales" / "1"
+        (tales / ".part").mkdir(mode=0)  # is passed over
+        part.chmod(mode)
+        with not_root():
+            for source in (tales, part):
+                with pytest.raises(TextError, match=r"cannot be read as a whole: Permission denied: '.*tales/1"):
+                    Reader().folder(source)
+        part.chmod(0o755)
+        with not_root():
+            assert len(list(Reader().folder(tales))) == 3
 
 
 def test_a_folder_without_texts(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,11 +57,15 @@ class Reader:
         """Every file under a folder, by path, a document each; hidden ones are passed over.
 
         Raises:
-            TextError: there is none.
+            TextError: there is none, or a part of the folder cannot be looked into.
         """
-        inside = sorted(entry for entry in path.rglob("*") if entry.is_file())
-        found = [entry for entry in inside if not any(p.startswith(".") for p in entry.relative_to(path).parts)]
-        if not any(entry.stat().st_size for entry in found):
+        try:
+            found = sorted(_files(path))
+            is_empty = not any(entry.stat().st_size for entry in found)
+        except OSError as error:
+            told = f"{error.strerror or error}: {str(error.filename)!r}"
+            raise TextError(f"the folder {str(path)!r} cannot be read as a whole: {told}") from error
+        if is_empty:
             raise TextError(f"the folder {str(path)!r} holds no text; every file in it would be a document")
         return map(self.file, found)
 
@@ -137,6 +142,22 @@ def decode_text(content: bytes, encoding: str, name: str) -> str:
     except UnicodeDecodeError as error:
         raise _not_utf8(name, content[error.start], error.start) from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Every file under a folder that is not hidden, nor in a hidden folder.
+
+    Raises:
+        OSError: of the first place that cannot be looked into.
+    """
+    for place, inner, names in os.walk(folder, onerror=_refuse):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        files = (Path(place, name) for name in names if not name.startswith("."))
+        yield from (file for file in files if file.is_file())
+
+
+def _refuse(error: OSError) -> None:
+    raise error
 
 
 def _read(file: BinaryIO, size: int) -> bytes:
