@@ -42,7 +42,7 @@ def write_run(path: Path, given: RunSpec | None = None, **result: Any) -> Path:
     path.mkdir(parents=True)
     write_whole(path / SPEC, dump_yaml(given))
     model = build_model(given.model, build_task(given))
-    write_whole(path / WEIGHTS, tensor_bytes(model.state_dict()))
+    write_whole(path / WEIGHTS, tensor_bytes(model.state_dict(), {"identity": given.identity()}))
     lines = [{"step": 50, "kind": "train", "loss_nats": 1.5}, {"step": 50, "kind": "evaluation", "accuracy": 0.25}]
     (path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     content = {"format": 1, "identity": given.identity(), "stopped": "steps", "steps": 2, **result}
@@ -183,6 +183,9 @@ def test_refusals_in_words(number: int, words: str) -> None:
 def test_writing_where_there_is_no_folder(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="the folder does not exist"):
         write_whole(tmp_path / "none" / "file", "x")
+    for folder in (tmp_path, Path()):
+        with pytest.raises(StorageError, match="directory"):
+            write_whole(folder, "x")
 
 
 # ── runs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -234,6 +237,17 @@ def test_metrics_that_are_damaged(line: bytes, tmp_path: Path) -> None:
         run.metrics()
 
 
+@pytest.mark.parametrize(
+    "line", [b"{}\n", b'{"kind": "train"}\n', b'{"kind": "train", "step": "2"}\n', b'{"step": 2}\n']
+)
+def test_metrics_of_others(line: bytes, tmp_path: Path) -> None:
+    run = open_run(write_run(tmp_path / "run"))
+    with (run.path / "metrics.jsonl").open("ab") as file:
+        file.write(line)
+    with pytest.raises(RecordError, match="a line has no step, or no kind"):
+        run.metrics()
+
+
 def test_a_result_cut_anywhere(tmp_path: Path) -> None:
     path = write_run(tmp_path / "run") / RESULT
     whole = path.read_bytes()
@@ -250,6 +264,8 @@ def test_a_result_cut_anywhere(tmp_path: Path) -> None:
         ("{}", "no result of a run"),
         ('{"format": 9, "identity": "", "stopped": "steps", "steps": 1}', "this version reads format 1"),
         ('{"format": 1, "identity": "", "stopped": "steps", "steps": 1}', "does not belong to the spec.yaml beside it"),
+        ('{"format": 1, "identity": "", "stopped": "steps", "steps": "x"}', "no result of a run"),
+        ('{"format": 1, "identity": "", "stopped": [1], "steps": 1}', "no result of a run"),
         ("[" * 100_000, "damaged"),
     ],
 )
@@ -286,7 +302,10 @@ def test_specs_of_others(content: bytes, tmp_path: Path) -> None:
 
 def test_weights_of_another_network(tmp_path: Path) -> None:
     small, large = write_run(tmp_path / "small"), write_run(tmp_path / "large", spec(hidden=6))
-    shutil.copy(large / WEIGHTS, small / WEIGHTS)
+    shutil.copy(write_run(tmp_path / "alike", spec(seed=1)) / WEIGHTS, small / WEIGHTS)
+    with pytest.raises(RecordError, match="has the weights of another run than spec.yaml beside it"):
+        open_run(small).weights()
+    write_whole(small / WEIGHTS, tensor_bytes(open_run(large).weights()))  # as earlier versions wrote it
     with pytest.raises(RecordError, match="the weights of run 'small' are not of its spec's network: size mismatch"):
         load_model(open_run(small))
     (small / WEIGHTS).unlink()

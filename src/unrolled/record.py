@@ -158,8 +158,10 @@ def write_whole(path: Path, content: bytes | str) -> None:
         StorageError: the disk is full, read-only, not ours or not there; the old file is untouched.
     """
     payload = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with storing(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             with temporary.open("wb") as file:
                 file.write(payload)
@@ -282,7 +284,10 @@ class Run:
         Raises:
             RecordError: the file is damaged.
         """
-        return [line for line in _read_lines(self.path / METRICS) if kind is None or line.get("kind") == kind]
+        lines = _read_lines(self.path / METRICS)
+        if not all(type(line.get("step")) is int and isinstance(line.get("kind"), str) for line in lines):
+            raise RecordError(f"{str(self.path / METRICS)!r} is damaged: a line has no step, or no kind")
+        return [line for line in lines if kind is None or line["kind"] == kind]
 
     def samples(self) -> list[dict[str, Any]]:
         """The texts sampled on the way, in order.
@@ -304,10 +309,13 @@ class Run:
         """The network's tensors by their names: the final ones, or the last checkpoint's of an unfinished run.
 
         Raises:
-            RecordError: there are none yet, or the file is damaged.
+            RecordError: there are none yet, or the file is damaged or another run's.
         """
         if self.result is not None:
-            return read_tensors(self.path / WEIGHTS)[0]
+            tensors, content = read_tensors(self.path / WEIGHTS)
+            if content.get("identity", self.spec.identity()) != self.spec.identity():  # earlier versions name none
+                raise RecordError(f"{str(self.path / WEIGHTS)!r} has the weights of another run than {SPEC} beside it")
+            return tensors
         if not (self.path / STATE).exists():
             raise RecordError(f"run {self.name!r} has no weights yet: it stopped before its first checkpoint")
         tensors, _ = read_tensors(self.path / STATE)
@@ -364,6 +372,9 @@ def _read_result(path: Path, spec: RunSpec) -> dict[str, Any] | None:
     except (OSError, ValueError, RecursionError) as error:
         raise RecordError(f"{str(path)!r} is damaged: {_first_line(error)}") from None
     if not isinstance(result, dict) or not {"format", "identity", "stopped", "steps"} <= result.keys():
+        raise RecordError(f"{str(path)!r} is damaged: it is no result of a run")
+    steps = (result["steps"], result.get("weights_of_step", 0))
+    if not isinstance(result["stopped"], str) or any(type(step) is not int or step < 0 for step in steps):
         raise RecordError(f"{str(path)!r} is damaged: it is no result of a run")
     if result["format"] != FORMAT:
         raise RecordError(f"{str(path)!r} has format {result['format']!r}; this version reads format {FORMAT}")

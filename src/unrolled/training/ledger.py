@@ -164,7 +164,7 @@ class DiskLedger(Ledger):
         self._samples.settled_length()
         self._summaries.settled_length()
         self._looks.settled_length()
-        write_whole(self.path / WEIGHTS, tensor_bytes(weights.weights))
+        write_whole(self.path / WEIGHTS, tensor_bytes(weights.weights, {"identity": self._head["identity"]}))
         written = json.dumps({**self._head, **result}, indent=1, allow_nan=False, ensure_ascii=False)
         write_whole(self.path / RESULT, written + "\n")
         return open_run(self.path)
