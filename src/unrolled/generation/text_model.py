@@ -157,8 +157,8 @@ class TextModel:
             InputError: a count below 1.
         """
         require_length(length)
-        if count < 1:
-            raise InputError(f"samples is {count}: at least 1")
+        if not isinstance(count, int) or count < 1:
+            raise InputError(f"samples is {count!r}: a whole number, at least 1")
         stream = Stream(self.model, self.vocabulary, [prompt] * count, choice=choice, seed=seed)
         pieces = [stream.starts, *(stream.texts(piece) for piece in stream.pieces(length))]
         return tuple("".join(parts) for parts in zip(*pieces, stream.rest(), strict=True))

@@ -23,8 +23,9 @@ def convert(module: M) -> M:
     """Swap every torch.nn.RNN, GRU and LSTM inside `module` for ours, in place, and return it.
 
     A layer stays the same object with the same parameters and only changes its class, so optimisers, shared
-    layers, hooks, weight_norm and the training flag keep working; `module` itself may be such a layer. What
-    cannot be swapped (a projection, a subclass) is left as it is, and one warning names all of it.
+    layers, hooks, weight_norm's too, and the training flag keep working; `module` itself may be such a layer. What
+    cannot be swapped (a projection, a subclass, and so a layer with torch.nn.utils.parametrizations) is left as it
+    is, and one warning names all of it.
 
     Args:
         module: any module; converting twice does nothing more.
