@@ -176,6 +176,40 @@ def test_csv(tmp_path):
         Graph.from_csv(tmp_path / "none.csv")
 
 
+@pytest.mark.parametrize(
+    ("lines", "names"),
+    [
+        ("3,1\n 0,-3 \n", (-3, 0, 1, 3)),
+        ("007,7\n07,8\n", ("007", "07", "7", "8")),
+        ("007,x\n8,007\n", ("007", "8", "x")),
+        ("1,1\n2.5,x\n", ("1", "2.5", "x")),
+        ("1e5,100000\n1_0,10\n", ("10", "100000", "1_0", "1e5")),
+        ("nan,inf\nNaN,infinity\n", ("NaN", "inf", "infinity", "nan")),
+        ("+1,1\n-0,0\n", ("+1", "-0", "0", "1")),
+        (
+            "12345678901234567890,12345678901234567891\n12345678901234567890,12345678901234567892\n",
+            ("12345678901234567890", "12345678901234567891", "12345678901234567892"),
+        ),
+    ],
+)
+def test_nodes_in_a_csv_are_called_what_is_written(lines, names, tmp_path):
+    path = tmp_path / "edges.csv"
+    path.write_text("source,target\n" + lines)
+    graph = Graph.from_csv(path)
+    assert graph.names == names
+    rows = [[word.strip() for word in line.split(",")] for line in lines.splitlines()]
+    assert [[str(names[node]) for node in edge] for edge in graph.edge_index.T.tolist()] == rows
+
+
+def test_nodes_in_a_csv_by_number(tmp_path):
+    path = tmp_path / "edges.csv"
+    path.write_text("source,target\n007,1\n")
+    assert Graph.from_csv(path, num_nodes=9).edge_index.tolist() == [[7], [1]]
+    path.write_text("source,target\n1,x\n")
+    with pytest.raises(InputError, match="nodes are their numbers, 0…8, where num_nodes is given"):
+        Graph.from_csv(path, num_nodes=9)
+
+
 def test_pandas():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"source": ["x", "y"], "target": ["y", "z"], "weight": [1, 2]})

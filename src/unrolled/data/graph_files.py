@@ -5,6 +5,7 @@ and whichever there are of ``edge_weight``, ``edge_features``, ``node_features``
 ``test`` (masks, or node numbers) and ``num_nodes``.
 
 ``.csv`` and ``.tsv`` have a header and a line an edge, with the columns ``source``, ``target`` and perhaps ``weight``.
+Nodes are called what is written there: ``7`` and ``007`` are two.
 A second file may say what is known of each node: a column ``node`` with the names that the edges use, and whichever
 there are of ``label`` (words or numbers; empty: not known), ``split`` (train, validation or test) and columns of
 numbers, which become features; not-a-number and infinity are refused, here as in ``.npz``.
@@ -125,10 +126,10 @@ def _edge_list(path: Path, nodes: Path | None, directed: bool) -> Graph:
 
 def _with_nodes(graph: Graph, edges: Path, path: Path) -> Graph:
     """The graph with its nodes in the order of the file of nodes, those without edges among them."""
-    columns = read_csv(path)
+    columns = read_csv(path, words=("node",))
     if "node" not in columns:
         raise InputError(f"{str(path)!r} has the columns {', '.join(columns)}: it needs one called node")
-    names = [str(name) for name in columns["node"]]
+    names: list[str] = columns["node"].tolist()
     place = {name: number for number, name in enumerate(names)}
     if len(place) < len(names):
         twice = next(name for number, name in enumerate(names) if place[name] != number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +15,17 @@ from unrolled.errors import InputError, StorageError, UnknownName
 if TYPE_CHECKING:
     from unrolled.graph.value import Graph
 
-__all__ = ["read", "read_csv", "write", "write_csv"]
+__all__ = ["read", "read_csv", "read_edges", "write", "write_csv"]
 
 
-def read_csv(path: Path) -> dict[str, Any]:
+def read_csv(path: Path, words: Collection[str] = ()) -> dict[str, Any]:
     """The columns of a file with a header, by name; a column is of numbers where every line has one.
 
     Tabs, semicolons and commas are told apart by the header.
+
+    Args:
+        path: the file.
+        words: columns that stay as they are written, whatever is in them: names.
 
     Raises:
         InputError: no such file, no header, or a line with another number of fields.
@@ -41,7 +45,12 @@ def read_csv(path: Path) -> dict[str, Any]:
         if len(row) != len(rows[0]):
             raise InputError(f"{str(path)!r} line {number} has {len(row)} fields, the header {len(rows[0])}")
     columns = zip(*rows[1:], strict=True) if len(rows) > 1 else [()] * len(rows[0])
-    return {name.strip(): _numbers(column) for name, column in zip(rows[0], columns, strict=True)}
+    named = zip((name.strip() for name in rows[0]), columns, strict=True)
+    return {name: _words(column) if name in words else _numbers(column) for name, column in named}
+
+
+def _words(column: tuple[str, ...]) -> Any:
+    return np.asarray([value.strip() for value in column], dtype=object)
 
 
 def _numbers(column: tuple[str, ...]) -> Any:
@@ -50,7 +59,32 @@ def _numbers(column: tuple[str, ...]) -> Any:
             return np.asarray(column).astype(kind)
         except (ValueError, OverflowError):
             continue
-    return np.asarray([value.strip() for value in column], dtype=object)
+    return _words(column)
+
+
+def read_edges(path: Path, sender: str, receiver: str) -> dict[str, Any]:
+    """The columns of a file with a line an edge: nodes are called what is written, 7 and 007 two of them.
+
+    The names are whole numbers where all of both columns are written as Python writes those, and words otherwise.
+
+    Args:
+        path: the file.
+        sender: which column holds where edges start.
+        receiver: which column holds where they end.
+
+    Raises:
+        InputError: as `read_csv`.
+    """
+    columns = read_csv(path, words=(sender, receiver))
+    if {sender, receiver} <= columns.keys():
+        words = np.concatenate([columns[sender], columns[receiver]]).astype(str)
+        try:
+            numbers = words.astype(np.int64)
+        except (ValueError, OverflowError):
+            return columns
+        if (numbers.astype(str) == words).all():
+            columns[sender], columns[receiver] = np.split(numbers, 2)
+    return columns
 
 
 def read(
@@ -75,7 +109,7 @@ def read(
 
     Raises:
         UnknownName: no such column.
-        InputError: a weight that is no number.
+        InputError: a weight that is no number; with ``num_nodes``, a node that is none.
     """
     for name in (sender, receiver, *([weight] if weight else [])):
         if name not in columns:
@@ -85,6 +119,8 @@ def read(
     if num_nodes is None:
         found, ends = np.unique(ends.astype(str) if ends.dtype == object else ends, return_inverse=True)
         names, num_nodes = tuple(found.tolist()), len(found)
+    elif ends.dtype == object:
+        ends = _node_numbers(ends, num_nodes)
     edges = len(ends) // 2
     senders, receivers = torch.from_numpy(ends[:edges].copy()), torch.from_numpy(ends[edges:].copy())
     others = {name: column for name, column in columns.items() if name not in (sender, receiver, weight)}
@@ -108,6 +144,13 @@ def read(
         "names": names,
         "edge_columns": {name: _column(np.asarray(column)[both]) for name, column in others.items()},
     }
+
+
+def _node_numbers(ends: Any, num_nodes: int) -> Any:
+    try:
+        return ends.astype(np.int64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"nodes are their numbers, 0…{num_nodes - 1}, where num_nodes is given: {error}") from error
 
 
 def _column(values: Any) -> Any:

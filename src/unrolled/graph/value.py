@@ -382,7 +382,7 @@ class Graph:
         **options: Any,
     ) -> Graph:
         """From a file with a header and a line an edge: see `unrolled.graph.tables`."""
-        return cls(**tables.read(tables.read_csv(Path(path)), sender, receiver, weight, **options))
+        return cls(**tables.read(tables.read_edges(Path(path), sender, receiver), sender, receiver, weight, **options))
 
     def to_edge_index(self) -> tuple[Tensor, Tensor | None]:
         """``[2, E]`` and the weights, if there are any."""

@@ -49,6 +49,16 @@ def test_an_edge_list_with_its_nodes(tmp_path: Path) -> None:
     assert read_graph(str(edges), str(nodes), directed=True).num_edges == 2
 
 
+def test_long_and_padded_ids_stay_apart(tmp_path: Path) -> None:
+    edges, nodes = tmp_path / "edges.csv", tmp_path / "nodes.csv"
+    names = ("12345678901234567890", "12345678901234567891", "007", "7")
+    edges.write_text(f"source,target\n{names[0]},{names[1]}\n{names[2]},{names[3]}\n")
+    nodes.write_text("node,size\n" + "".join(f"{name},{size}\n" for size, name in enumerate(names)))
+    graph = read_graph(str(edges), str(nodes), directed=True)
+    assert graph.names == names
+    assert graph.edge_index.tolist() == [[0, 2], [1, 3]]
+
+
 def test_arrays(tmp_path: Path) -> None:
     path = tmp_path / "graph.npz"
     given = karate_club()
