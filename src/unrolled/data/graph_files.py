@@ -2,7 +2,7 @@
 
 ``.npz`` holds arrays, none of them pickled: ``edge_index`` ``[2, E]`` (row 0 sends) or ``senders`` and ``receivers``,
 and whichever there are of ``edge_weight``, ``edge_features``, ``node_features``, ``labels``, ``train``, ``validation``,
-``test`` (masks, or node numbers) and ``num_nodes``.
+``test`` (masks of booleans or of 0 and 1, or node numbers, each once) and ``num_nodes``.
 
 ``.csv`` and ``.tsv`` have a header and a line an edge, with the columns ``source``, ``target`` and perhaps ``weight``.
 Nodes are called what is written there: ``7`` and ``007`` are two.
@@ -101,12 +101,23 @@ def _check_finite(features: Tensor, path: Path) -> None:
 
 
 def _mask(given: Tensor, nodes: int, name: str) -> Tensor:
+    """Booleans as they are; whole numbers that repeat can only be a mask of 0 and 1, others are the nodes' own."""
     if given.dtype == torch.bool:
         return given
+    if given.numel() and (given.is_floating_point() or given.is_complex()):
+        raise InputError(f"{name} is of {given.dtype}: a mask of booleans or of 0 and 1, or node numbers, would do")
     numbers = given.long().flatten()
+    found, counts = torch.unique(numbers, return_counts=True)
+    repeats = found[counts > 1].tolist()
+    if repeats and given.shape == (nodes,) and {*found.tolist()} <= {0, 1}:
+        return numbers == 1
     if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < nodes:
         raise InputError(
             f"{name} names nodes from {int(numbers.min())} to {int(numbers.max())}; nodes are 0…{nodes - 1}"
+        )
+    if repeats:
+        raise InputError(
+            f"{name} names node {repeats[0]} more than once: each node once, or a mask of all {nodes} nodes, would do"
         )
     return torch.zeros(nodes, dtype=torch.bool).index_fill(0, numbers, True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
 from typing import Literal, final
 
 import torch
@@ -68,7 +69,7 @@ class NodeClassification(Choice):
     Evaluation is always on the whole graph.
 
     Args:
-        graph: with labels (-1: not known) and the masks ``train``, ``validation`` and ``test``.
+        graph: with labels (-1: not known) and the masks ``train``, ``validation`` and ``test``, which share no node.
         title: what the graph is called in sentences.
         features: ``row-normalised`` (each row sums to one, as Kipf & Welling), ``given``, ``one-hot`` (each node its
             own) or ``degree`` (a constant, and log(1 + neighbours)); None: row-normalised where none is negative,
@@ -80,7 +81,8 @@ class NodeClassification(Choice):
         seed: of the cut.
 
     Raises:
-        InputError: no labels or masks, no training node, or features that the graph does not have.
+        InputError: no labels or masks, masks that share a node, no training node, or features that the graph does
+            not have.
     """
 
     name = "nodes"
@@ -101,6 +103,7 @@ class NodeClassification(Choice):
         missing = [part for part in PARTS if part not in graph.masks]
         if missing:
             raise InputError(f"{title} has no mask {' and no '.join(missing)}: split_nodes(graph) draws all three")
+        _check_apart(graph, title)
         self.title = title
         self.setting = setting
         self.batching = batching
@@ -229,6 +232,16 @@ def _require_labels(graph: Graph, title: str) -> Tensor:
             f"{title} has labels {tuple(graph.labels.shape)}: one whole number of 0 or more a node would do"
         )
     return graph.labels.long()
+
+
+def _check_apart(graph: Graph, title: str) -> None:
+    for one, other in combinations(PARTS, 2):
+        shared = (graph.masks[one] & graph.masks[other]).nonzero().flatten()
+        if len(shared):
+            node = (graph.names or range(graph.num_nodes))[int(shared[0])]
+            raise InputError(
+                f"{title} has node {node!r} in {one} and in {other} ({len(shared)} such): parts share no node"
+            )
 
 
 def _features(graph: Graph, title: str, how: str | None) -> Tensor:

@@ -72,12 +72,28 @@ def test_arrays(tmp_path: Path) -> None:
     assert int(graph.masks["test"].sum()) == 13
 
 
+@pytest.mark.parametrize("kind", ["bool", "uint8", "int64"])
+def test_masks_of_0_and_1_are_masks(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "graph.npz"
+    wanted = np.arange(34) < 10
+    np.savez(path, edge_index=karate_club().edge_index.numpy(), train=wanted.astype(kind), test=(~wanted).astype(kind))
+    masks = read_graph(str(path)).masks
+    assert masks["train"].tolist() == wanted.tolist()
+    assert masks["test"].tolist() == (~wanted).tolist()
+    np.savez(path, edge_index=[[0], [1]], num_nodes=4, train=np.ones(4, kind), validation=np.zeros(4, kind), test=[])
+    masks = read_graph(str(path)).masks
+    assert [int(masks[part].sum()) for part in ("train", "validation", "test")] == [4, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
         ({"x": np.zeros(3)}, "edge_index"),
         ({"edge_index": np.array([[0, 9], [1, 2]]), "labels": np.zeros(3, dtype=int)}, "edge 1 is 9→2"),
         ({"edge_index": np.array([[0], [1]]), "train": np.array([7])}, "train names nodes from 7 to 7"),
+        ({"edge_index": np.array([[0], [3]]), "train": np.array([0, 1, 1])}, "train names node 1 more than once"),
+        ({"edge_index": np.array([[0], [3]]), "train": np.array([0, 2, 1, 2])}, "train names node 2 more than once"),
+        ({"edge_index": np.array([[0], [3]]), "test": np.array([0.0, 1, 1, 1])}, "test is of torch.float64"),
         (
             {"edge_index": np.array([[0], [1]]), "node_features": np.array([[1, 2], [3, np.nan]])},
             r"node_features\[1, 1\] is nan; features are finite numbers",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -118,5 +119,9 @@ def test_what_cannot_be_learnt_is_refused() -> None:
         split_nodes(Graph.from_text("A-B"))
     with pytest.raises(InputError, match="no mask train and no validation and no test"):
         NodeClassification(karate_club())
+    graph = split_nodes(karate_club(), labelled=2)
+    shared = dataclasses.replace(graph, masks={**graph.masks, "test": ~graph.masks["train"]})
+    with pytest.raises(InputError, match=r"karate has node \d+ in validation and in test \(6 such\)"):
+        NodeClassification(shared, title="karate")
     with pytest.raises(InputError, match="labelled=0"):
         split_nodes(karate_club(), labelled=0)
