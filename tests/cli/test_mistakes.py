@@ -153,6 +153,19 @@ EDGES, NODES = "source,target\na,b\nb,c\n", "node,label\na,x\nb,y\nc,x\n"
             "node,label,f1\na,x,1\nb,y,\nc,x,3\n",
             "'nodes.csv' has no number in the column 'f1' of node 'b': every feature is one",
         ),
+        *(
+            (
+                EDGES,
+                f'node,label,f1\na,x,1\nb,y,"{cell}"\nc,x,3\n',
+                f"'nodes.csv' has {cell!r}, no number, in the column 'f1' of node 'b': every feature is one",
+            )
+            for cell in ("NA", "null", "oops", "1,5", "5%")
+        ),
+        (EDGES, "node,label,f1,f1\na,x,1,1\nb,y,2,2\nc,x,3,3\n", "'nodes.csv' has more than one column 'f1'"),
+        ("source,target,source \na,b,c\n", NODES, "'edges.csv' has more than one column 'source'"),
+        ("source,target\na,b\n ,b\n", NODES, "'edges.csv' line 3 has no source: an edge needs both its ends"),
+        ("source,target\na,\n", NODES, "'edges.csv' line 2 has no target"),
+        (EDGES, NODES + ",x\n", "'nodes.csv' line 5 has no node"),
         (EDGES, "node,label,split\na,x,train\nb,y,dev\nc,x,test\n", "has the split 'dev'"),
         (EDGES, "node,label,split\na,x,train\nb,y,test\nc,x,test\n", "no labelled node to use for validation"),
     ],

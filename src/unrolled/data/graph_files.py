@@ -8,13 +8,15 @@ and whichever there are of ``edge_weight``, ``edge_features``, ``node_features``
 Nodes are called what is written there: ``7`` and ``007`` are two.
 A second file may say what is known of each node: a column ``node`` with the names that the edges use, and whichever
 there are of ``label`` (words or numbers; empty: not known), ``split`` (train, validation or test) and columns of
-numbers, which become features; not-a-number and infinity are refused, here as in ``.npz``.
+numbers, which become features; not-a-number and infinity are refused, here as in ``.npz``, and so is a column that has
+numbers on some lines only. A column of words is left out.
 
 Anything else is read as text, ``A-B A-E B->C``; see `unrolled.graph.text`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -141,6 +143,8 @@ def _with_nodes(graph: Graph, edges: Path, path: Path) -> Graph:
     if "node" not in columns:
         raise InputError(f"{str(path)!r} has the columns {', '.join(columns)}: it needs one called node")
     names: list[str] = columns["node"].tolist()
+    if "" in names:
+        raise InputError(f"{str(path)!r} line {names.index('') + 2} has no node: each needs a name")
     place = {name: number for number, name in enumerate(names)}
     if len(place) < len(names):
         twice = next(name for number, name in enumerate(names) if place[name] != number)
@@ -186,19 +190,22 @@ def _numbers(columns: Mapping[str, Any], path: Path, names: Sequence[str]) -> Te
 
 
 def _refuse_gaps(name: str, column: Any, path: Path, names: Sequence[str]) -> None:
-    """A column of words is no feature; one of numbers with a gap was meant to be one."""
-    gaps = [not str(value).strip() for value in column]
-    if any(gaps) and not all(gaps) and all(gap or _is_number(value) for gap, value in zip(gaps, column, strict=True)):
-        node = names[gaps.index(True)]
-        raise InputError(f"{str(path)!r} has no number in the column {name!r} of node {node!r}: every feature is one")
+    """A column of words is no feature; one with a number anywhere was meant to be one."""
+    if not any(_is_number(value) for value in column):
+        return
+    node, value = next((node, value) for node, value in zip(names, column, strict=True) if not _is_number(value))
+    given = f"{value!r}, no number," if value else "no number"
+    raise InputError(
+        f"{str(path)!r} has {given} in the column {name!r} of node {node!r}: every feature is one, and a column of "
+        "words has none"
+    )
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: str) -> bool:
     try:
-        float(str(value))
+        return math.isfinite(float(value))
     except ValueError:
         return False
-    return True
 
 
 def _labels(columns: Mapping[str, Any], path: Path) -> Tensor | None:

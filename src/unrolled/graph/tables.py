@@ -28,7 +28,7 @@ def read_csv(path: Path, words: Collection[str] = ()) -> dict[str, Any]:
         words: columns that stay as they are written, whatever is in them: names.
 
     Raises:
-        InputError: no such file, no header, or a line with another number of fields.
+        InputError: no such file, no header, two columns of one name, or a line with another number of fields.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -41,11 +41,15 @@ def read_csv(path: Path, words: Collection[str] = ()) -> dict[str, Any]:
     rows = [row for row in rows if row]
     if not rows:
         raise InputError(f"{str(path)!r} is empty; a header and a line an edge would do")
+    names = [name.strip() for name in rows[0]]
+    if len({*names}) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"{str(path)!r} has more than one column {twice!r}: each needs a name of its own")
     for number, row in enumerate(rows, start=1):
         if len(row) != len(rows[0]):
             raise InputError(f"{str(path)!r} line {number} has {len(row)} fields, the header {len(rows[0])}")
     columns = zip(*rows[1:], strict=True) if len(rows) > 1 else [()] * len(rows[0])
-    named = zip((name.strip() for name in rows[0]), columns, strict=True)
+    named = zip(names, columns, strict=True)
     return {name: _words(column) if name in words else _numbers(column) for name, column in named}
 
 
@@ -73,10 +77,14 @@ def read_edges(path: Path, sender: str, receiver: str) -> dict[str, Any]:
         receiver: which column holds where they end.
 
     Raises:
-        InputError: as `read_csv`.
+        InputError: as `read_csv`; an end without a name.
     """
     columns = read_csv(path, words=(sender, receiver))
     if {sender, receiver} <= columns.keys():
+        for name in (sender, receiver):
+            if "" in columns[name]:
+                line = columns[name].tolist().index("") + 2
+                raise InputError(f"{str(path)!r} line {line} has no {name}: an edge needs both its ends")
         words = np.concatenate([columns[sender], columns[receiver]]).astype(str)
         try:
             numbers = words.astype(np.int64)

@@ -117,6 +117,15 @@ def test_numbered_classes_keep_their_numbers(tmp_path: Path) -> None:
     assert labels.tolist() == [10, -1, 9]
 
 
+def test_a_column_of_words_is_no_feature(tmp_path: Path) -> None:
+    edges, nodes = tmp_path / "edges.csv", tmp_path / "nodes.csv"
+    edges.write_text("source,target\na,b\n")
+    nodes.write_text("node,title,size,gone\na,Nile,1,nan\nb,,2,NA\n")
+    features = read_graph(str(edges), str(nodes)).node_features
+    assert features is not None
+    assert features.tolist() == [[1], [2]]
+
+
 def test_text_in_a_file_and_on_the_command_line(tmp_path: Path) -> None:
     path = tmp_path / "paper.txt"
     path.write_text("A-B A-E A-F # a remark\nB-D C-D D-F\n")
