@@ -7,9 +7,9 @@ and whichever there are of ``edge_weight``, ``edge_features``, ``node_features``
 ``.csv`` and ``.tsv`` have a header and a line an edge, with the columns ``source``, ``target`` and perhaps ``weight``.
 Nodes are called what is written there: ``7`` and ``007`` are two.
 A second file may say what is known of each node: a column ``node`` with the names that the edges use, and whichever
-there are of ``label`` (words or numbers; empty: not known), ``split`` (train, validation or test) and columns of
-numbers, which become features; not-a-number and infinity are refused, here as in ``.npz``, and so is a column that has
-numbers on some lines only. A column of words is left out.
+there are of ``label`` (words, or whole numbers from 0; empty or -1: not known), ``split`` (train, validation or test)
+and columns of numbers, which become features; not-a-number and infinity are refused, here as in ``.npz``, and so is a
+column that has numbers on some lines only. A column of words is left out.
 
 Anything else is read as text, ``A-B A-E B->C``; see `unrolled.graph.text`.
 """
@@ -209,20 +209,18 @@ def _is_number(value: str) -> bool:
 
 
 def _labels(columns: Mapping[str, Any], path: Path) -> Tensor | None:
-    """Classes numbered in the order of their names; whole numbers keep theirs, an empty one is -1."""
+    """Classes numbered in the order of their names; whole numbers keep theirs, -1 and an empty one are not known."""
     if "label" not in columns:
         return None
-    column = columns["label"]
-    if column.dtype.kind == "i":
-        return torch.from_numpy(column.astype(np.int64))
-    words = [str(word).strip() for word in column]
+    words = [str(word) for word in columns["label"]]
     known = sorted({word for word in words if word})
     if not known:
         raise InputError(f"{str(path)!r} has no label on any line")
-    if all(word.isdecimal() for word in known):
-        return torch.tensor([int(word) if word else -1 for word in words])
-    number = {word: place for place, word in enumerate(known)}
-    return torch.tensor([number.get(word, -1) for word in words])
+    try:
+        return torch.from_numpy(np.asarray([word or "-1" for word in words]).astype(np.int64))
+    except (ValueError, OverflowError):
+        number = {word: place for place, word in enumerate(known)}
+        return torch.tensor([number.get(word, -1) for word in words])
 
 
 def _split(columns: Mapping[str, Any], path: Path) -> dict[str, Tensor]:

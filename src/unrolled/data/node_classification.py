@@ -22,6 +22,8 @@ Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 ONE_HOT_NODES = 20_000
 """The most nodes that are told apart by a feature each."""
+SPARSE_CLASSES = 100
+"""Of more classes than these, a tenth at least has to occur."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +83,8 @@ class NodeClassification(Choice):
         seed: of the cut.
 
     Raises:
-        InputError: no labels or masks, masks that share a node, no training node, or features that the graph does
-            not have.
+        InputError: no labels or masks, labels that number few classes high, masks that share a node, no training node,
+            or features that the graph does not have.
     """
 
     name = "nodes"
@@ -231,7 +233,14 @@ def _require_labels(graph: Graph, title: str) -> Tensor:
         raise InputError(
             f"{title} has labels {tuple(graph.labels.shape)}: one whole number of 0 or more a node would do"
         )
-    return graph.labels.long()
+    labels = graph.labels.long()
+    highest, found = int(labels.max()), len(torch.unique(labels[labels >= 0]))
+    if highest >= SPARSE_CLASSES and highest >= 10 * found:
+        raise InputError(
+            f"{title} has labels up to {highest} and {found} of them in use: classes are numbered 0, 1, 2 …, "
+            "or called by words"
+        )
+    return labels
 
 
 def _check_apart(graph: Graph, title: str) -> None:
@@ -281,7 +290,7 @@ def split_nodes(
         seed: of the draw.
 
     Raises:
-        InputError: no labels, or numbers that leave a part empty.
+        InputError: no labels, labels that number few classes high, or numbers that leave a part empty.
     """
     labels = _require_labels(graph, title)
     if labelled < 1 or not 0 < validation < 1:

@@ -108,13 +108,22 @@ def test_arrays_that_are_no_graph(arrays: dict[str, np.ndarray], words: str, tmp
         read_graph(str(path))
 
 
-def test_numbered_classes_keep_their_numbers(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "numbers"),
+    [
+        (("10", "", "9"), [10, -1, 9]),
+        (("-1", "0", "1"), [-1, 0, 1]),
+        (("-1", "", "1"), [-1, -1, 1]),
+        (("-1", "", "x"), [0, -1, 1]),
+    ],
+)
+def test_numbered_classes_keep_their_numbers(words: tuple[str, ...], numbers: list[int], tmp_path: Path) -> None:
     edges, nodes = tmp_path / "edges.csv", tmp_path / "nodes.csv"
     edges.write_text("source,target\na,b\n")
-    nodes.write_text("node,label\na,10\nb,\nc,9\n")
+    nodes.write_text("node,label\n" + "".join(f"{node},{word}\n" for node, word in zip("abc", words, strict=True)))
     labels = read_graph(str(edges), str(nodes)).labels
     assert labels is not None
-    assert labels.tolist() == [10, -1, 9]
+    assert labels.tolist() == numbers
 
 
 def test_a_column_of_words_is_no_feature(tmp_path: Path) -> None:

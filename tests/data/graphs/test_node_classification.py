@@ -114,6 +114,18 @@ def test_baselines_and_description() -> None:
     assert task.describe().startswith("karate: 34 nodes, 156 directed edges, 34 features, 2 classes")
 
 
+@pytest.mark.parametrize(("labels", "is_refused"), [((0, 99), False), ((2000, 2001), True), ((-1, 10**9), True)])
+def test_few_classes_with_high_numbers_are_refused(labels: tuple[int, int], is_refused: bool) -> None:
+    graph = dataclasses.replace(karate_club(), labels=torch.tensor(labels * 17))
+    if is_refused:
+        with pytest.raises(InputError, match=rf"karate has labels up to {labels[1]} and \d of them in use"):
+            split_nodes(graph, title="karate", labelled=2)
+    else:
+        assert NodeClassification(split_nodes(graph, labelled=2)).classes == 100
+    many = torch.arange(1500)
+    assert split_nodes(Graph(many[:1], many[1:2], 1500, labels=many * 9), labelled=1).num_nodes == 1500
+
+
 def test_what_cannot_be_learnt_is_refused() -> None:
     with pytest.raises(InputError, match="no labels to learn"):
         split_nodes(Graph.from_text("A-B"))
