@@ -17,10 +17,12 @@ Anything else is read as text, ``A-B A-E B->C``; see `unrolled.graph.text`.
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -75,7 +77,7 @@ def _arrays(path: Path) -> Graph:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: torch.from_numpy(np.asarray(archive[name])) for name in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
+    except (OSError, ValueError, EOFError, KeyError, TypeError, RuntimeError, BadZipFile, zlib.error) as error:
         raise InputError(f"no arrays can be read from {str(path)!r}: {error}") from error
     if "edge_index" not in arrays and not {"senders", "receivers"} <= arrays.keys():
         raise InputError(f"{str(path)!r} holds {', '.join(arrays) or 'nothing'}: edge_index [2, E] would do")
@@ -83,7 +85,7 @@ def _arrays(path: Path) -> Graph:
     index = torch.stack([arrays["senders"], arrays["receivers"]]) if index is None else index
     carried = {name: arrays[name] for name in ("edge_features", "node_features", "labels") if name in arrays}
     rows = [len(value) for name, value in carried.items() if name != "edge_features"]
-    count = int(arrays["num_nodes"]) if "num_nodes" in arrays else rows[0] if rows else None
+    count = _count(arrays["num_nodes"], path) if "num_nodes" in arrays else rows[0] if rows else None
     if "node_features" in carried:
         _check_finite(carried["node_features"], path)
     try:
@@ -91,6 +93,12 @@ def _arrays(path: Path) -> Graph:
         return replace(graph, masks={n: _mask(arrays[n], graph.num_nodes, n) for n in _MASKS if n in arrays})
     except InputError as error:
         raise InputError(f"{str(path)!r}: {error}") from None
+
+
+def _count(given: Tensor, path: Path) -> int:
+    if given.numel() != 1 or given.is_floating_point() or given.is_complex():
+        raise InputError(f"{str(path)!r} has num_nodes {given.tolist()}: one whole number would do")
+    return int(given)
 
 
 def _check_finite(features: Tensor, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,6 +100,8 @@ def test_masks_of_0_and_1_are_masks(kind: str, tmp_path: Path) -> None:
             r"node_features\[1, 1\] is nan; features are finite numbers",
         ),
         ({"edge_index": np.array([None, 1])}, "no arrays can be read"),
+        ({"edge_index": np.array([[0], [1]]), "num_nodes": np.array([3, 3])}, r"num_nodes \[3, 3\]: one whole number"),
+        ({"edge_index": np.array([[0], [1]]), "num_nodes": np.array(2.5)}, r"num_nodes 2.5: one whole number"),
     ],
 )
 def test_arrays_that_are_no_graph(arrays: dict[str, np.ndarray], words: str, tmp_path: Path) -> None:
@@ -106,6 +109,25 @@ def test_arrays_that_are_no_graph(arrays: dict[str, np.ndarray], words: str, tmp
     np.savez(path, **arrays)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=words):
         read_graph(str(path))
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_damaged_file_of_arrays_is_refused(save: Any, tmp_path: Path) -> None:
+    """Half of it, or any byte of it changed: most are noticed, and none ends in another error."""
+    path = tmp_path / "graph.npz"
+    save(path, edge_index=[[0, 1], [1, 2]])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="no arrays can be read"):
+        read_graph(str(path))
+    refused = 0
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            read_graph(str(path))
+        except InputError:
+            refused += 1
+    assert refused > len(whole) // 2
 
 
 @pytest.mark.parametrize(
