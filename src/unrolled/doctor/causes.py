@@ -50,7 +50,7 @@ def causes(findings: list[Finding]) -> list[Finding]:
     """Without what only follows from another finding, and with each fault and sentence once."""
     present = {finding.fault for finding in findings}
     drop = {consequence for fault in present for consequence in _CONSEQUENCES.get(fault, ())}
-    certain = present - {"differs"} - drop - _APART
+    certain = {f.fault for f in findings if f.severity == "fault"} - {"differs"} - drop - _APART
     merged: dict[tuple[str, str], Finding] = {}
     for finding in findings:
         if finding.fault in drop or (finding.fault == "differs" and certain):

@@ -167,13 +167,14 @@ class Recovered:
 def front_of(subject: Subject, seen: Seen) -> Front:
     """What lies around the cell, from the module's children and the shapes of its tensors."""
     tensors = subject.storage.floating()
+    kept = {alias: name for name, alias in subject.storage.aliases}
     coding, width = subject.call.coding, subject.sizes.I
     if coding == "scalar":
         width = 1
     if coding == "token":
         tables = {n: m for n, m in subject.module.named_modules() if isinstance(m, nn.Embedding)}
         for name, table in tables.items():
-            coding, width = f"{name}.weight", table.embedding_dim
+            coding, width = kept.get(f"{name}.weight", f"{name}.weight"), table.embedding_dim
         if not tables:
             V = subject.symbols()
             found = [

@@ -141,6 +141,7 @@ SOUND = (
     _case("sound_cells.py:TorchLSTMCell", "lstm"),
     _case("sound_cells.py:RecurrentPeephole", "peephole"),
     _case("sound_cells.py:RecurrentPeepholeCell", "peephole"),
+    _case("sound_cells.py:TwoNames", "lstm"),
     _case("sound_graphs.py:EdgeGCN", "gcn"),
     _case("sound_graphs.py:DenseGCN", "gcn"),
     _case("sound_graphs.py:DenseGAT", "gat"),
@@ -159,6 +160,12 @@ SOUND = (
     _case("blind_steps.py:Net", "gru", "", "blind_steps.py:step_ok"),
     _case("blind_steps.py:Net", "gru", "", "blind_steps.py:step_a"),
 )
+
+UNJUDGED = (
+    _case("sound_cells.py:TiedLanguageModel", "lstm"),
+    _case("sound_cells.py:ProjectingLanguageModel", "gru"),
+)
+"""Right, with an equation that is not recovered: no fault may be named."""
 
 INDEPENDENT_BROKEN = (
     _case("independent/broken_linear_rnn.py:LinearRNN", "rnn", "device-slip wrong-activation"),

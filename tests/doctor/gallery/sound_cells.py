@@ -318,3 +318,46 @@ TorchRNN = nn.RNN
 TorchLSTMCell = nn.LSTMCell
 RecurrentPeephole = torchrecurrent.PeepholeLSTM
 RecurrentPeepholeCell = torchrecurrent.PeepholeLSTMCell
+
+
+class TiedLanguageModel(nn.Module):
+    """Press and Wolf (2017): the output layer's weights are the embedding's"""
+
+    def __init__(self, vocab_size, hidden_size):
+        super().__init__()
+        self.emb = nn.Embedding(vocab_size, hidden_size)
+        self.rnn = nn.LSTM(hidden_size, hidden_size)
+        self.out = nn.Linear(hidden_size, vocab_size)
+        self.out.weight = self.emb.weight
+
+    def forward(self, ids):
+        return self.out(self.rnn(self.emb(ids))[0])
+
+
+class ProjectingLanguageModel(nn.Module):
+    """tied too, from the output layer's side"""
+
+    def __init__(self, vocab_size, emb_size, hidden_size):
+        super().__init__()
+        self.decoder = nn.Linear(emb_size, vocab_size)
+        self.rnn = nn.GRU(emb_size, hidden_size, batch_first=True)
+        self.project = nn.Linear(hidden_size, emb_size)
+        self.encoder = nn.Embedding(vocab_size, emb_size)
+        self.encoder.weight = self.decoder.weight
+
+    def forward(self, ids):
+        return self.decoder(self.project(self.rnn(self.encoder(ids))[0]))
+
+
+class TwoNames(nn.Module):
+    """one layer, kept as itself and in a list"""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.rnn = nn.LSTM(input_size, hidden_size)
+        self.layers = nn.ModuleList([self.rnn])
+
+    def forward(self, x):
+        for layer in self.layers:
+            x, _ = layer(x)
+        return x
