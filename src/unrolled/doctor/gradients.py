@@ -220,22 +220,28 @@ def gradient_findings(found: Slopes, subject: Subject, recovered: Recovered | No
         findings.append(Finding("cut-gradient", what, tuple(evidence)))
     still = [name for name, slope in parameters.items() if slope.cut and name not in initial]
     frozen = [name for name in still if not subject.storage.tensors[name].requires_grad]
-    if any(finding.fault == "detached-state" for finding in findings):
-        still = frozen  # the others follow from the cut
-    if still:
-        why = "requires_grad=False on" if still == frozen else "no gradient reaches"
-        what = ", ".join(still[:3]) + (f" and {len(still) - 3} more" if len(still) > 3 else "")
-        findings.append(
-            Finding(
-                "untrained-parameter",
-                f"{why} {what}: it shapes the output and stays as it was drawn",
-                tuple(
-                    f"{name}: a small change moves it at slope {parameters[name].measured:.3g}, autograd says 0"
-                    for name in still[:3]
-                ),
-            )
-        )
+    unreached = [name for name in still if name not in frozen]
+    if unreached and all(finding.fault != "detached-state" for finding in findings):  # else they follow from the cut
+        findings.append(_untrained("no gradient reaches", unreached, parameters))
+    cell = {term.block.tensor for term in recovered.structure.terms} - initial if recovered is not None else set()
+    trains = any(subject.storage.tensors[name].requires_grad for name in cell)  # else frozen as a whole, on purpose
+    if part := [name for name in frozen if trains and name in cell]:
+        findings.append(_untrained("requires_grad=False on", part, parameters))
+    if apart := [name for name in frozen if name not in part]:
+        findings.append(replace(_untrained("requires_grad=False on", apart, parameters), severity="caution"))
     return findings
+
+
+def _untrained(why: str, names: list[str], slopes: Mapping[str, Slope]) -> Finding:
+    what = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return Finding(
+        "untrained-parameter",
+        f"{why} {what}: it shapes the output and stays as it was drawn",
+        tuple(
+            f"{name}: a small change moves it at slope {slopes[name].measured:.3g}, autograd says 0"
+            for name in names[:3]
+        ),
+    )
 
 
 def _error(message: str) -> Finding:

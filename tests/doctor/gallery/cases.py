@@ -142,6 +142,8 @@ SOUND = (
     _case("sound_cells.py:RecurrentPeephole", "peephole"),
     _case("sound_cells.py:RecurrentPeepholeCell", "peephole"),
     _case("sound_cells.py:TwoNames", "lstm"),
+    _case("sound_cells.py:PretrainedEmbedding", "gru"),
+    _case("sound_cells.py:EchoState", "rnn"),
     _case("sound_graphs.py:EdgeGCN", "gcn"),
     _case("sound_graphs.py:DenseGCN", "gcn"),
     _case("sound_graphs.py:DenseGAT", "gat"),

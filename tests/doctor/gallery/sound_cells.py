@@ -361,3 +361,27 @@ class TwoNames(nn.Module):
         for layer in self.layers:
             x, _ = layer(x)
         return x
+
+
+class PretrainedEmbedding(nn.Module):
+    """word vectors from elsewhere, kept as they are"""
+
+    def __init__(self, vocab_size, embed_dim, hidden_dim):
+        super().__init__()
+        self.vectors = nn.Embedding.from_pretrained(torch.randn(vocab_size, embed_dim), freeze=True)
+        self.rnn = nn.GRU(embed_dim, hidden_dim, batch_first=True)
+
+    def forward(self, ids):
+        return self.rnn(self.vectors(ids))[0]
+
+
+class EchoState(nn.Module):
+    """only the readout learns"""
+
+    def __init__(self, input_size, hidden_size, num_classes):
+        super().__init__()
+        self.reservoir = nn.RNN(input_size, hidden_size).requires_grad_(False)
+        self.readout = nn.Linear(hidden_size, num_classes)
+
+    def forward(self, x):
+        return self.readout(self.reservoir(x)[0])
