@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from unrolled.doctor.building import Build, Sizes
 from unrolled.doctor.storage import Storage
 
-__all__ = ["Call", "NoCall", "Seen", "Subject", "calls", "dropout_off", "flatten", "read"]
+__all__ = ["Call", "NoCall", "Seen", "Subject", "calls", "dropout_off", "flatten", "plain_embeddings", "read"]
 
 Form = Literal["steps", "last"]
 
@@ -105,6 +105,21 @@ def dropout_off() -> Iterator[None]:
     finally:
         for place, name, function in kept:
             setattr(place, name, function)
+
+
+@contextlib.contextmanager
+def plain_embeddings() -> Iterator[None]:
+    """Every embedding looks up its rows: none is kept from learning as padding, none is cut to a largest norm."""
+    kept = F.embedding
+
+    def plain(input: Tensor, weight: Tensor, *others: Any, **named: Any) -> Tensor:
+        return kept(input, weight)
+
+    try:
+        F.embedding = plain
+        yield
+    finally:
+        F.embedding = kept
 
 
 class Subject:

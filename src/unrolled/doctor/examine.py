@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from unrolled.doctor.beginnings import WIDE, beginning_findings
 from unrolled.doctor.building import Build, Sizes, builds, default_of
-from unrolled.doctor.calling import Call, Subject, calls, dropout_off
+from unrolled.doctor.calling import Call, Subject, calls, dropout_off, plain_embeddings
 from unrolled.doctor.causes import causes
 from unrolled.doctor.comparison import compare, equation_lines, initial_names, weight_lines
 from unrolled.doctor.finding import Diagnosis, Finding, Verdict
@@ -228,7 +228,7 @@ class _Recurrent:
     def _recovered(self, subject: Subject, *, calm: bool) -> Recovered | None:
         recovered: Recovered | None = None
         try:
-            with dropout_off(), _nothing_random() if calm else contextlib.nullcontext():
+            with dropout_off(), plain_embeddings(), _nothing_random() if calm else contextlib.nullcontext():
                 recovered = recover(subject, self.reference)
                 if recovered is not None and recovered.exact:
                     self.findings += compare(recovered, self.name, subject)
@@ -250,7 +250,7 @@ class _Recurrent:
 
     def _gradients(self, subject: Subject, recovered: Recovered | None) -> None:
         try:
-            with dropout_off():
+            with dropout_off(), plain_embeddings():
                 measured = slopes(subject)
         except Exception as error:
             self.findings.append(_raised(error))

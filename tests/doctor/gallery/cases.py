@@ -144,6 +144,8 @@ SOUND = (
     _case("sound_cells.py:TwoNames", "lstm"),
     _case("sound_cells.py:PretrainedEmbedding", "gru"),
     _case("sound_cells.py:EchoState", "rnn"),
+    _case("sound_cells.py:PaddedTagger", "lstm"),
+    _case("sound_cells.py:BoundedEmbedding", "gru"),
     _case("sound_graphs.py:EdgeGCN", "gcn"),
     _case("sound_graphs.py:DenseGCN", "gcn"),
     _case("sound_graphs.py:DenseGAT", "gat"),

@@ -385,3 +385,28 @@ class EchoState(nn.Module):
 
     def forward(self, x):
         return self.readout(self.reservoir(x)[0])
+
+
+class PaddedTagger(nn.Module):
+    """symbol 0 fills up short sentences and is not learnt"""
+
+    def __init__(self, vocab_size, emb_size, hidden_size, num_classes):
+        super().__init__()
+        self.emb = nn.Embedding(vocab_size, emb_size, padding_idx=0)
+        self.rnn = nn.LSTM(emb_size, hidden_size)
+        self.out = nn.Linear(hidden_size, num_classes)
+
+    def forward(self, ids):
+        return self.out(self.rnn(self.emb(ids))[0])
+
+
+class BoundedEmbedding(nn.Module):
+    """no row longer than 1: forward itself shortens them"""
+
+    def __init__(self, vocab_size, emb_size, hidden_size):
+        super().__init__()
+        self.emb = nn.Embedding(vocab_size, emb_size, max_norm=1.0)
+        self.rnn = nn.GRU(emb_size, hidden_size, batch_first=True)
+
+    def forward(self, ids):
+        return self.rnn(self.emb(ids))[0]
