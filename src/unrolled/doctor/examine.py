@@ -22,7 +22,7 @@ from unrolled.doctor.gradients import gradient_findings, slopes
 from unrolled.doctor.graphs import examine_graph
 from unrolled.doctor.habits import embedding_findings, memory_findings, random_findings, reach_findings
 from unrolled.doctor.loading import load
-from unrolled.doctor.reach import Reach, measure
+from unrolled.doctor.reach import Reach, both_ways, measure
 from unrolled.doctor.recovery import Recovered, recover
 from unrolled.doctor.reference import REFERENCES
 from unrolled.doctor.slips import slip_findings
@@ -139,8 +139,10 @@ class _Recurrent:
         subject = found.subject
         assert subject.build is not None
         self.notes.append(f"built as {subject.build.words}, called as {subject.call.words(subject.module)}")
-        self.findings += reach_findings(found.reach, subject)
-        self._check("rows of a batch do not meet, no output sees the future", not self.findings)
+        turned = not found.reach.causal and both_ways(subject)
+        self.findings += reach_findings(found.reach, subject, both_ways=turned)
+        met = "rows of a batch do not meet" + ("" if turned else ", no output sees the future")
+        self._check(met, not self.findings)
         drawn = self._guarded(lambda: random_findings(subject), [])
         self.findings += drawn
         self._check("the same answer twice in eval mode", not drawn)
@@ -148,7 +150,9 @@ class _Recurrent:
         self.findings += kept
         self._check("one call leaves nothing for the next", not kept)
         recovered: Recovered | None = None
-        if found.quality != 2:  # with the axes confused there is no sequence to compare
+        if turned:
+            self.notes.append("bidirectional: what it computes is not judged")
+        elif found.quality != 2:  # with the axes confused there is no sequence to compare
             recovered = self._recovered(subject, calm=any(f.fault == "random-in-eval" for f in drawn))
         self._gradients(subject, recovered)
         self._beginnings(subject, recovered)
@@ -156,7 +160,9 @@ class _Recurrent:
         faults = [finding for finding in findings if finding.severity == "fault"]
         verdict: Verdict = "wrong" if faults else "sound" if recovered is not None and recovered.exact else "unknown"
         reason = ""
-        if verdict == "unknown":
+        if verdict == "unknown" and turned:
+            reason = "it reads the sequence both ways, and such equations are not recovered"
+        elif verdict == "unknown":
             reason = (
                 f"no assignment of its tensors to the gates of {self.name!r} gives its numbers, and no known fault "
                 "explains them"

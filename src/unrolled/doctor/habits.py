@@ -72,8 +72,8 @@ def random_findings(subject: Subject) -> list[Finding]:
     return [Finding("random-in-eval", "the answer depends on the random generator, in eval mode too", tuple(evidence))]
 
 
-def reach_findings(reach: Reach, subject: Subject, *, training: bool = False) -> list[Finding]:
-    """Rows that meet, steps that see the future, axes that are confused."""
+def reach_findings(reach: Reach, subject: Subject, *, both_ways: bool) -> list[Finding]:
+    """Rows that meet, steps that see the future unless it reads both ways, axes that are confused."""
     findings = []
     if reach.leaks:
         across = reach.across_rows()
@@ -102,7 +102,7 @@ def reach_findings(reach: Reach, subject: Subject, *, training: bool = False) ->
             )
         else:
             findings.append(Finding("batch-leak", "a row's output depends on the other rows of its batch", (evidence,)))
-    if not reach.causal:
+    if not reach.causal and not both_ways:
         row = (reach.in_row() * (reach.in_row() > 1e-7)).tril(-1)
         t, to = divmod(int(row.argmax()), row.shape[1])
         findings.append(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from unrolled.doctor.calling import Seen, Subject
 
-__all__ = ["Reach", "measure"]
+__all__ = ["Reach", "both_ways", "measure"]
 
 _RELATIVE = 1e-7
 
@@ -82,6 +82,25 @@ def measure(subject: Subject, seed: int = 5) -> Reach:
             changed[t, b] = (x[t, b] + 1) % subject.symbols() if subject.call.coding == "token" else x[t, b] + 1.3
             moved.append(_distance(subject.value(changed), before))
     return Reach(torch.stack(moved).reshape(*x.shape[:2], *moved[0].shape), before.form)
+
+
+def both_ways(subject: Subject) -> bool:
+    """Whether it is bidirectional: it says so, or half of its outputs see no later step and half no earlier one."""
+    if any(getattr(module, "bidirectional", False) is True for module in subject.module.modules()):
+        return True
+    x = subject.input(5)
+    before = subject.value(x)
+    if before.form == "last" or before.main.shape[::2] != (subject.sizes.T, 2 * subject.sizes.H):
+        return False
+    moved = []
+    for t in range(x.shape[0]):
+        changed = x.clone()
+        changed[t] = (x[t] + 1) % subject.symbols() if subject.call.coding == "token" else x[t] + 1.3
+        moved.append((subject.value(changed).main - before.main).abs().amax(1))
+    felt = torch.stack(moved) > _RELATIVE * before.main.abs().amax().clamp(min=1e-3)  # [T,T,2H]
+    halves = [half.any(-1) for half in felt.chunk(2, -1)]
+    later, earlier = ([bool(half.triu(1).any()) for half in halves], [bool(half.tril(-1).any()) for half in halves])
+    return sorted(zip(later, earlier, strict=True)) == [(False, True), (True, False)]
 
 
 def _distance(after: Seen, before: Seen) -> Tensor:

@@ -168,6 +168,9 @@ SOUND = (
 UNJUDGED = (
     _case("sound_cells.py:TiedLanguageModel", "lstm"),
     _case("sound_cells.py:ProjectingLanguageModel", "gru"),
+    _case("sound_cells.py:Bidirectional", "lstm"),
+    _case("sound_cells.py:BidirectionalTagger", "lstm"),
+    _case("sound_cells.py:ForthAndBack", "gru"),
 )
 """Right, with an equation that is not recovered: no fault may be named."""
 

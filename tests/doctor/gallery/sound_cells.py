@@ -410,3 +410,37 @@ class BoundedEmbedding(nn.Module):
 
     def forward(self, ids):
         return self.rnn(self.emb(ids))[0]
+
+
+class Bidirectional(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.rnn = nn.LSTM(input_size, hidden_size, bidirectional=True)
+
+    def forward(self, x):
+        return self.rnn(x)[0]
+
+
+class BidirectionalTagger(nn.Module):
+    """its output layer mixes the two directions"""
+
+    def __init__(self, vocab_size, emb_size, hidden_size, num_classes):
+        super().__init__()
+        self.emb = nn.Embedding(vocab_size, emb_size)
+        self.rnn = nn.LSTM(emb_size, hidden_size, batch_first=True, bidirectional=True)
+        self.out = nn.Linear(2 * hidden_size, num_classes)
+
+    def forward(self, ids):
+        return self.out(self.rnn(self.emb(ids))[0])
+
+
+class ForthAndBack(nn.Module):
+    """bidirectional by hand"""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.forth = nn.GRU(input_size, hidden_size)
+        self.back = nn.GRU(input_size, hidden_size)
+
+    def forward(self, x):
+        return torch.cat([self.forth(x)[0], self.back(x.flip(0))[0].flip(0)], dim=-1)
