@@ -21,7 +21,18 @@ from torch.nn import functional as F
 from unrolled.doctor.building import Build, Sizes
 from unrolled.doctor.storage import Storage
 
-__all__ = ["Call", "NoCall", "Seen", "Subject", "calls", "dropout_off", "flatten", "plain_embeddings", "read"]
+__all__ = [
+    "Call",
+    "NoCall",
+    "Seen",
+    "Subject",
+    "calls",
+    "dropout_off",
+    "flatten",
+    "plain_embeddings",
+    "read",
+    "unfilled",
+]
 
 Form = Literal["steps", "last"]
 
@@ -38,8 +49,10 @@ class Call:
         form: "cell" one step a call; "layer" a whole sequence.
         layout: the order of x's first axes: "TB", "BT", or "T" for one sequence alone.
         coding: what x holds: "vector", "token" or "scalar".
-        state: how the state is passed: "none", "h", "hc" a pair, "h,c" two arguments, "kept" by the module.
+        state: how the state is passed: "none", "h", "hc" a pair, "h,c" two arguments, "kept" by the module; or by
+            name, as it came back, from the second step on: "second" of the two that came back, "all" of it.
         state_shape: the axes of each part of the state passed.
+        argument: the name of what is passed by name.
     """
 
     form: Literal["cell", "layer"]
@@ -47,12 +60,15 @@ class Call:
     coding: str
     state: str = "none"
     state_shape: str = "BH"
+    argument: str = ""
 
     def words(self, module: nn.Module) -> str:
         """The call as one would write it."""
         x = {"vector": ", I]", "token": "] of symbols", "scalar": "] of numbers"}[self.coding]
         axes = "[" + ", ".join(self.layout if self.form == "layer" else "B")
-        state = {"none": "", "h": ", h", "hc": ", (h, c)", "h,c": ", h, c", "kept": ""}[self.state]
+        state = {"none": "", "h": ", h", "hc": ", (h, c)", "h,c": ", h, c", "kept": ""}.get(
+            self.state, f", {self.argument}=…"
+        )
         return f"{type(module).__name__}(x {axes}{x}{state})"
 
 
@@ -187,9 +203,11 @@ def _state(call: Call, B: int, H: int, dtype: torch.dtype) -> tuple[Any, ...]:
 def _stepwise(module: nn.Module, x: Tensor, call: Call, sizes: Sizes, dtype: torch.dtype) -> Seen:
     state = _state(call, x.shape[1], sizes.H, dtype)
     outputs: list[Tensor] = []
+    named: dict[str, Any] = {}
     parts: list[Tensor] = []
     for x_t in x:
-        given = flatten(module(x_t, *state))
+        back = module(x_t, *state, **named)
+        given = flatten(back)
         if not given or any(part.dim() != 2 or part.shape[0] != x.shape[1] for part in given):
             raise NoCall("a step gives back other shapes than [B,H]")
         outputs.append(given[0])
@@ -205,6 +223,11 @@ def _stepwise(module: nn.Module, x: Tensor, call: Call, sizes: Sizes, dtype: tor
                     raise NoCall("a step gives back no pair of states")
                 parts = wide[-2:]
                 state = (tuple(parts),) if call.state == "hc" else tuple(parts)
+            case "second" | "all":
+                if call.state == "second" and not (isinstance(back, tuple) and len(back) == 2):
+                    raise NoCall("a step gives back no output and a state")
+                parts = wide
+                named = {call.argument: back[1] if call.state == "second" else back}
             case _:
                 parts = []
     return Seen(torch.stack(outputs), "steps", tuple(parts))
@@ -262,6 +285,11 @@ def _main(main: Tensor, layout: str, T: int, B: int) -> tuple[Tensor, Form]:
     raise NoCall(f"{list(shape)} comes back for {B} sequences of {T} steps")
 
 
+def unfilled(module: nn.Module) -> list[str]:
+    """The arguments of `forward` that a call with x alone leaves to their defaults."""
+    return [p.name for p in _parameters(module)[1:] if p.default is not inspect.Parameter.empty]
+
+
 def calls(module: nn.Module, memory: bool) -> Iterator[Call]:
     """Ways of calling, the likeliest first, from the arguments of `forward`.
 
@@ -269,12 +297,8 @@ def calls(module: nn.Module, memory: bool) -> Iterator[Call]:
         module: whose `forward` is read.
         memory: whether the reference has a memory, so that a state is likely a pair.
     """
-    try:
-        parameters = list(inspect.signature(module.forward).parameters.values())
-    except (TypeError, ValueError):
-        parameters = []
-    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.KEYWORD_ONLY)
-    positional = [p for p in parameters if p.kind not in kinds]
+    parameters = _parameters(module)
+    positional = [p for p in parameters if p.kind != inspect.Parameter.KEYWORD_ONLY]
     required = sum(p.default is inspect.Parameter.empty for p in positional)
     pairs = ("hc", "h,c", "h") if memory else ("h", "hc", "h,c")
     layer = [
@@ -289,6 +313,11 @@ def calls(module: nn.Module, memory: bool) -> Iterator[Call]:
         for shape in ("1BH", "BH")
         for call in layer
     ]
+    named = [
+        Call("cell", "B", "vector", state, argument=name)
+        for name in unfilled(module)[:1]
+        for state in ("second", "all")
+    ]
     alone = [Call("cell", "B", "vector", "none"), Call("layer", "T", "vector"), Call("layer", "T", "token")]
     if required >= 2:
         yield from cells
@@ -296,5 +325,15 @@ def calls(module: nn.Module, memory: bool) -> Iterator[Call]:
     else:
         yield from layer
         yield from cells
+        yield from named
         yield from alone
         yield from with_state
+
+
+def _parameters(module: nn.Module) -> list[inspect.Parameter]:
+    """The arguments of `forward` that have a name."""
+    try:
+        parameters = inspect.signature(module.forward).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p for p in parameters if p.kind not in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)]

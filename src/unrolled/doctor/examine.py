@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from unrolled.doctor.beginnings import WIDE, beginning_findings
 from unrolled.doctor.building import Build, Sizes, builds, default_of
-from unrolled.doctor.calling import Call, Subject, calls, dropout_off, plain_embeddings
+from unrolled.doctor.calling import Call, Subject, calls, dropout_off, plain_embeddings, unfilled
 from unrolled.doctor.causes import causes
 from unrolled.doctor.comparison import compare, equation_lines, initial_names, weight_lines
 from unrolled.doctor.finding import Diagnosis, Finding, Verdict
@@ -150,8 +150,14 @@ class _Recurrent:
         self.findings += kept
         self._check("one call leaves nothing for the next", not kept)
         recovered: Recovered | None = None
+        unjudged = ""
+        left = unfilled(subject.module) if subject.call == Call("cell", "B", "vector", "none") else []
         if turned:
-            self.notes.append("bidirectional: what it computes is not judged")
+            unjudged = "it reads the sequence both ways, and such equations are not recovered"
+        elif left and not found.reach.recurs:
+            unjudged = f"no way of passing its state on through {left[0]!r} was found"
+        if unjudged:
+            self.notes.append(f"what it computes is not judged: {unjudged}")
         elif found.quality != 2:  # with the axes confused there is no sequence to compare
             recovered = self._recovered(subject, calm=any(f.fault == "random-in-eval" for f in drawn))
         self._gradients(subject, recovered)
@@ -160,10 +166,8 @@ class _Recurrent:
         faults = [finding for finding in findings if finding.severity == "fault"]
         verdict: Verdict = "wrong" if faults else "sound" if recovered is not None and recovered.exact else "unknown"
         reason = ""
-        if verdict == "unknown" and turned:
-            reason = "it reads the sequence both ways, and such equations are not recovered"
-        elif verdict == "unknown":
-            reason = (
+        if verdict == "unknown":
+            reason = unjudged or (
                 f"no assignment of its tensors to the gates of {self.name!r} gives its numbers, and no known fault "
                 "explains them"
             )

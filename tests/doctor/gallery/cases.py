@@ -146,6 +146,11 @@ SOUND = (
     _case("sound_cells.py:EchoState", "rnn"),
     _case("sound_cells.py:PaddedTagger", "lstm"),
     _case("sound_cells.py:BoundedEmbedding", "gru"),
+    _case("sound_cells.py:KeywordState", "lstm"),
+    _case("sound_cells.py:BareKeywordState", "lstm"),
+    _case("sound_cells.py:NamedPairState", "lstm"),
+    _case("sound_cells.py:DataclassState", "lstm"),
+    _case("sound_cells.py:DictState", "gru"),
     _case("sound_graphs.py:EdgeGCN", "gcn"),
     _case("sound_graphs.py:DenseGCN", "gcn"),
     _case("sound_graphs.py:DenseGAT", "gat"),
@@ -171,6 +176,7 @@ UNJUDGED = (
     _case("sound_cells.py:Bidirectional", "lstm"),
     _case("sound_cells.py:BidirectionalTagger", "lstm"),
     _case("sound_cells.py:ForthAndBack", "gru"),
+    _case("sound_cells.py:TwoKeywords", "lstm"),
 )
 """Right, with an equation that is not recovered: no fault may be named."""
 

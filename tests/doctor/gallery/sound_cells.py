@@ -1,6 +1,8 @@
 """Right cells, layers and classifiers in the styles people write them."""
 
 import math
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn as nn
@@ -444,3 +446,58 @@ class ForthAndBack(nn.Module):
 
     def forward(self, x):
         return torch.cat([self.forth(x)[0], self.back(x.flip(0))[0].flip(0)], dim=-1)
+
+
+class KeywordState(nn.Module):
+    """its state goes by keyword only"""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+
+    def forward(self, x, *, state=None):
+        h, c = self.cell(x, state)
+        return h, (h, c)
+
+
+class BareKeywordState(KeywordState):
+    def forward(self, x, *, state=None):
+        return self.cell(x, state)
+
+
+class Pair(NamedTuple):
+    h: Tensor
+    c: Tensor
+
+
+class NamedPairState(KeywordState):
+    def forward(self, x, state=None):
+        return Pair(*self.cell(x, None if state is None else (state.h, state.c)))
+
+
+@dataclass
+class Held:
+    h: Tensor
+    c: Tensor
+
+
+class DataclassState(KeywordState):
+    def forward(self, x, state=None):
+        return Held(*self.cell(x, None if state is None else (state.h, state.c)))
+
+
+class DictState(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, state=None):
+        h = self.cell(x, None if state is None else state["h"])
+        return h, {"h": h}
+
+
+class TwoKeywords(KeywordState):
+    """right, and no way of calling it step by step is known"""
+
+    def forward(self, x, *, h=None, c=None):
+        return self.cell(x, None if h is None else (h, c))
