@@ -359,7 +359,7 @@ def _judged(step: Callable[..., Any], records: list[_Record], trial: Trial) -> l
         findings += _order(first)
         findings += _zeroing(first, second)
         findings += _clipping(first)
-    findings += _modes(step, first, trains)
+    findings += _modes(step, first, second, trains)
     findings += _slope(first, trial, findings)
     findings += _optimiser(records)
     return findings
@@ -445,16 +445,22 @@ def _clipping(record: _Record) -> list[Finding]:
     return []
 
 
-def _modes(step: Callable[..., Any], record: _Record, trains: bool) -> list[Finding]:
+def _learning(record: _Record) -> list[_Pass]:
+    """The forwards that backward went through."""
+    return [p for p in record.passes if p.output is not None and p.output.grad is not None]
+
+
+def _modes(step: Callable[..., Any], record: _Record, second: _Record, trains: bool) -> list[Finding]:
     findings = []
-    learning = [p for p in record.passes if p.output is not None and p.output.grad is not None]
+    learning = _learning(record)
     judging = [p for p in record.passes if p not in learning]
-    if any(not p.training for p in learning):
+    if not all(p.training for p in [*learning, *_learning(second)]):
+        left = " in the second call: the first left it so" if all(p.training for p in learning) else ""
         findings.append(
             Finding(
                 "training-in-eval-mode",
                 "the loss is computed in eval mode: dropout and batch norm do not train",
-                ("model.training is False in the forward that backward goes through",),
+                (f"model.training is False in the forward that backward goes through{left}",),
             )
         )
     if trains and not learning:

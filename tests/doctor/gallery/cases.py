@@ -81,6 +81,7 @@ BROKEN = (
             ("own_softmax", "softmax-wrong-axis"),
             ("zeroes_too_late", "gradients-zeroed-too-late"),
             ("trains_in_eval_mode", "training-in-eval-mode"),
+            ("leaves_eval_mode_on", "training-in-eval-mode"),
             ("loss_without_graph", "loss-cut"),
         )
     ),

@@ -111,6 +111,16 @@ def trains_in_eval_mode(model, optimizer, loader):
         optimizer.step()
 
 
+def leaves_eval_mode_on(model, optimizer, x, y):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        return (model(x).argmax(-1) == y).float().mean()
+
+
 def loss_without_graph(model, optimizer, x, y):
     optimizer.zero_grad()
     logits = model(x).detach()
