@@ -53,6 +53,18 @@ def test_what_is_not_recovered_is_not_accused(piece: Any, examined: Callable[...
     assert not _faults(found)
 
 
+@pytest.mark.parametrize(
+    ("file", "step", "known"),
+    [("train_steps.py", "right_masked", True), ("independent/tagger_steps.py", "step_smooth", False)],
+)
+def test_a_slope_is_checked_only_beside_a_known_loss(
+    file: str, step: str, known: bool, examined: Callable[..., Diagnosis]
+) -> None:
+    found = examined(f"{file}:Tagger", "lstm", f"{file}:{step}")
+    assert any("the loss's slope" in check for check in found.checks) == known
+    assert any(finding.fault == "unknown-loss" for finding in found.findings) != known
+
+
 def test_the_gallery_is_large_enough_and_speaks_of_known_faults() -> None:
     assert len(_cases.BROKEN) >= 30
     assert len(_cases.SOUND) >= 20

@@ -157,6 +157,9 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "loss-upside-down": Fault("loss grows", "Minimise the loss: check its sign."),
     "wrong-target": Fault("loss against something else than the targets", "Compare the output with the targets given."),
+    "unknown-loss": Fault(
+        "loss that is not known", "Check it by hand: what would cross_entropy(output, targets) give?"
+    ),
     "optimiser-misses-parameters": Fault("optimiser misses parameters", "Build it from model.parameters()."),
     "broken-step": Fault("train step fails", "See the error."),
     "breaks": Fault("breaks when it is called", "See the error."),

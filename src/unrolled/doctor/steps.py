@@ -85,9 +85,9 @@ def examine_step(step: Callable[..., Any], target: Any, reference: str) -> Diagn
                 if told is None:
                     reasons.append(f"{trial.words}: {type(error).__name__}: {str(error).partition(chr(10))[0][:140]}")
                     continue
-                return _diagnosis([told], trial, reference)
+                return _diagnosis([told], (), trial, reference)
             if any(record.passes for record in records):
-                return _diagnosis(_judged(step, records, trial), trial, reference)
+                return _diagnosis(*_judged(step, records, trial), trial, reference)
             reasons.append(f"{trial.words}: no model is called")
     finally:
         torch.set_default_dtype(kept)
@@ -95,8 +95,7 @@ def examine_step(step: Callable[..., Any], target: Any, reference: str) -> Diagn
     return Diagnosis("", reference, "unknown", reason=reason)
 
 
-def _diagnosis(findings: list[Finding], trial: Trial, reference: str) -> Diagnosis:
-    checks = () if findings else ("the train step: order of events, gradients, mode, and the loss's slope",)
+def _diagnosis(findings: list[Finding], checks: tuple[str, ...], trial: Trial, reference: str) -> Diagnosis:
     return Diagnosis(
         "",
         reference,
@@ -347,7 +346,8 @@ def _checked_softmax(record: _Record, original: Callable[..., Any], kind: str) -
 # ── judging ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _judged(step: Callable[..., Any], records: list[_Record], trial: Trial) -> list[Finding]:
+def _judged(step: Callable[..., Any], records: list[_Record], trial: Trial) -> tuple[list[Finding], tuple[str, ...]]:
+    """What is wrong, and what was found in order."""
     first, second = records
     findings: list[Finding] = []
     for record in records:
@@ -360,9 +360,12 @@ def _judged(step: Callable[..., Any], records: list[_Record], trial: Trial) -> l
         findings += _zeroing(first, second)
         findings += _clipping(first)
     findings += _modes(step, first, second, trains)
-    findings += _slope(first, trial, findings)
-    findings += _optimiser(records)
-    return findings
+    slope, known = _slope(first, trial, findings)
+    findings += [*slope, *_optimiser(records)]
+    if any(finding.fault != "unknown-loss" for finding in findings):
+        return findings, ()
+    beside = ", and the loss's slope" if known else ""
+    return findings, (f"the train step: order of events, gradients, mode{beside}",)
 
 
 def _evaluates(step: Callable[..., Any]) -> bool:
@@ -518,32 +521,33 @@ def _optimiser(records: list[_Record]) -> list[Finding]:
     return findings
 
 
-def _slope(record: _Record, trial: Trial, told: list[Finding]) -> list[Finding]:
-    """What loss has the slope, up to a factor, that backward left at the model's output?"""
+def _slope(record: _Record, trial: Trial, told: list[Finding]) -> tuple[list[Finding], bool]:
+    """What loss has the slope, up to a factor, that backward left at the model's output; is it the targets' own?"""
     passes = [p for p in record.passes if p.output is not None and p.output.grad is not None]
     if not passes or trial.targets is None or told:
-        return []
+        return [], False
     y, slope = passes[0].output, passes[0].output.grad if passes[0].output is not None else None
     if y is None or slope is None or y.dim() < 2 or not bool(slope.any()):
-        return []
+        return [], False
     y = y.detach().requires_grad_()
     classes = next((d for d in (y.dim() - 1, 1) if _fits(y, d, trial.targets)), None)
     if classes is None:
-        return []
+        return [], False
     logits = y.movedim(classes, -1).reshape(-1, y.shape[classes])
     flat = trial.targets.reshape(-1)
     order = trial.targets.shape
     if tuple(order) != tuple(n for d, n in enumerate(y.shape) if d != classes):
-        return []
+        return [], False
     log_p = bool((logits <= 1e-6).all()) and _sums_to_one(logits.exp(), -1)
     p = _sums_to_one(logits, -1)
     nll: Callable[..., Tensor] = lambda z, of=flat: -z.gather(1, of[:, None]).mean()  # noqa: E731
     log: Callable[[], Tensor] = lambda: logits if log_p else logits.log() if p else logits.log_softmax(-1)  # noqa: E731
     right: Callable[[], Tensor] = lambda: nll(log())  # noqa: E731
     if _parallel(right, y, slope) == 1:
-        return []
+        return [], True
     if _parallel(right, y, slope) == -1:
-        return [Finding("loss-upside-down", "the loss has the opposite sign: training makes it worse", ("slope × -1",))]
+        sentence = "the loss has the opposite sign: training makes it worse"
+        return [Finding("loss-upside-down", sentence, ("slope × -1",))], False
     wrong: list[tuple[str, str, Callable[[], Tensor]]] = [
         ("softmax-wrong-axis", "a softmax runs over the batch", lambda: nll(logits.log_softmax(0))),
         ("softmax-wrong-axis", "a softmax runs over the batch", lambda: nll(logits.softmax(0).log_softmax(-1))),
@@ -554,6 +558,11 @@ def _slope(record: _Record, trial: Trial, told: list[Finding]) -> list[Finding]:
         ),
         ("double-softmax", "a softmax is applied twice", lambda: nll(logits.softmax(-1).log_softmax(-1))),
         ("logits-as-log-probabilities", "logits are used as if they were log-probabilities", lambda: nll(logits)),
+        (
+            "probabilities-as-logits",
+            "a sigmoid runs before the loss's own softmax",
+            lambda: nll(logits.sigmoid().log_softmax(-1)),
+        ),
     ]
     if y.dim() == 3:
         per_time = y.movedim(classes, -1)
@@ -565,18 +574,30 @@ def _slope(record: _Record, trial: Trial, told: list[Finding]) -> list[Finding]:
                     lambda axis=axis: nll(per_time.log_softmax(axis).reshape(-1, logits.shape[1])),  # type: ignore[misc]
                 )
             )
+        cut = y.reshape(y.shape[0], logits.shape[1], -1).movedim(1, -1).reshape(logits.shape)
+        wrong.append(
+            (
+                "axes-confused",
+                "the classes' axis is made by view or reshape where transpose belongs",
+                lambda: nll(cut.log_softmax(-1)),
+            )
+        )
     for fault, sentence, loss in wrong:
         if _parallel(loss, y, slope) == 1:
             evidence = "the loss's slope at the model's output is exactly that of this mistake"
-            return [Finding(fault, sentence, (evidence,))]
+            return [Finding(fault, sentence, (evidence,))], False
+    if _row_by_row(right, y, slope, classes):
+        return [], True
+    if not any(tensor is trial.targets for tensor in flatten(trial.arguments)):
+        return [], False
     other = slope.movedim(classes, -1).reshape(logits.shape).argmin(-1)
-    given = any(tensor is trial.targets for tensor in flatten(trial.arguments))
-    if given and _parallel(lambda: nll(log(), other), y, slope) == 1:
+    if _parallel(lambda: nll(log(), other), y, slope) == 1:
         own = bool((other == logits.argmax(-1)).all())
         what = "its own predictions" if own else "other classes than the targets given"
         same = f"{int((other == flat).sum())} of {flat.numel()} classes that the loss's slope pulls at are the targets"
-        return [Finding("wrong-target", f"the model is trained towards {what}", (same,))]
-    return []
+        return [Finding("wrong-target", f"the model is trained towards {what}", (same,))], False
+    told_by = f"the cosine of its slope at the model's output and cross-entropy's is {_cosine(right, y, slope):.6f}"
+    return [Finding("unknown-loss", "the loss is none that is known here: not judged", (told_by,), "caution")], False
 
 
 def _fits(y: Tensor, classes: int, targets: Tensor) -> bool:
@@ -586,8 +607,23 @@ def _fits(y: Tensor, classes: int, targets: Tensor) -> bool:
 
 def _parallel(loss: Callable[[], Tensor], y: Tensor, slope: Tensor) -> int:
     """1 where the loss's slope is a positive multiple of `slope`, -1 a negative one, 0 otherwise."""
+    cosine = _cosine(loss, y, slope)
+    return 1 if cosine > 1 - 1e-5 else -1 if cosine < -1 + 1e-5 else 0
+
+
+def _cosine(loss: Callable[[], Tensor], y: Tensor, slope: Tensor) -> float:
+    a, b = _gradient(loss, y).flatten(), slope.double().flatten()
+    return float((a @ b) / (a.norm() * b.norm()).clamp(min=1e-30))
+
+
+def _row_by_row(loss: Callable[[], Tensor], y: Tensor, slope: Tensor, classes: int) -> bool:
+    """Whether at every place `slope` is a positive multiple of the loss's, as with weights, or 0, as where masked."""
+    a, b = _gradient(loss, y), slope.double()
+    cosine = (a * b).sum(classes) / (a.norm(dim=classes) * b.norm(dim=classes)).clamp(min=1e-30)
+    return bool(((cosine > 1 - 1e-5) | (b == 0).all(classes)).all())
+
+
+def _gradient(loss: Callable[[], Tensor], y: Tensor) -> Tensor:
     with torch.enable_grad():
         (wanted,) = torch.autograd.grad(loss(), y)
-    a, b = wanted.double().flatten(), slope.double().flatten()
-    cosine = float((a @ b) / (a.norm() * b.norm()).clamp(min=1e-30))
-    return 1 if cosine > 1 - 1e-5 else -1 if cosine < -1 + 1e-5 else 0
+    return wanted.double()

@@ -23,6 +23,17 @@ class LogClassifier(Classifier):
         return F.log_softmax(super().forward(x), dim=-1)
 
 
+class Tagger(nn.Module):
+    def __init__(self, vocab_size, emb_size, hidden_size, num_classes):
+        super().__init__()
+        self.emb = nn.Embedding(vocab_size, emb_size)
+        self.lstm = nn.LSTM(emb_size, hidden_size, batch_first=True)
+        self.out = nn.Linear(hidden_size, num_classes)
+
+    def forward(self, ids):
+        return self.out(self.lstm(self.emb(ids))[0])
+
+
 def softmax_over_batch(model, optimizer, x, y):
     model.train()
     optimizer.zero_grad()
@@ -121,6 +132,28 @@ def leaves_eval_mode_on(model, optimizer, x, y):
         return (model(x).argmax(-1) == y).float().mean()
 
 
+def classes_by_view(model, optimizer, x, y):
+    optimizer.zero_grad()
+    z = model(x)
+    loss = F.cross_entropy(z.view(z.size(0), z.size(2), z.size(1)), y)
+    loss.backward()
+    optimizer.step()
+
+
+def sigmoid_first(model, optimizer, x, y):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(x).sigmoid(), y)
+    loss.backward()
+    optimizer.step()
+
+
+def own_probabilities(model, optimizer, x, y):
+    optimizer.zero_grad()
+    loss = -model(x).softmax(-1)[torch.arange(len(y)), y].mean()  # at every row CE's slope, times p
+    loss.backward()
+    optimizer.step()
+
+
 def loss_without_graph(model, optimizer, x, y):
     optimizer.zero_grad()
     logits = model(x).detach()
@@ -172,3 +205,10 @@ def right_evaluate(model, x, y):
     model.eval()
     with torch.no_grad():
         return (model(x).argmax(-1) == y).float().mean()
+
+
+def right_masked(model, optimizer, x, y):
+    optimizer.zero_grad()
+    losses = F.cross_entropy(model(x).transpose(1, 2), y, reduction="none")
+    (losses * (x != 0)).sum().backward()
+    optimizer.step()
