@@ -217,21 +217,25 @@ def test_training_keeps_nothing_alive(make_layer):
     layer = make_layer(3, 4, 2, dtype=torch.float32)
     optimiser = torch.optim.SGD(layer.parameters(), 0.01)
     x = torch.randn(5, 2, 3)
-    gc.collect()
-    gc.disable()
-    try:
-        alive = []
-        for _ in range(50):
-            output, _ = layer(x, lengths=torch.tensor([5, 3]))
-            alive.append(weakref.ref(output))
-            optimiser.zero_grad()
-            output.sum().backward()
-            optimiser.step()
-            del output
-        assert sum(ref() is not None for ref in alive) == 0
-        assert gc.collect() < 50
-    finally:
-        gc.enable()
+
+    def garbage():
+        gc.collect()
+        gc.disable()
+        try:
+            alive = []
+            for _ in range(50):
+                output, _ = layer(x, lengths=torch.tensor([5, 3]))
+                alive.append(weakref.ref(output))
+                optimiser.zero_grad()
+                output.sum().backward()
+                optimiser.step()
+                del output
+            assert sum(ref() is not None for ref in alive) == 0
+            return gc.collect()
+        finally:
+            gc.enable()
+
+    assert min(garbage(), garbage()) < 50  # what other threads leave, or a first call, is not in both
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
