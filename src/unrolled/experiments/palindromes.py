@@ -82,7 +82,7 @@ def report_a_spec(cell: str, length: int, seed: int, budget: Budget) -> RunSpec:
         length=length,
         input="scalar",
         initialisation="normal",
-        bias="one",
+        bias="two" if is_user_cell(cell) else "one",
         clip=None,
         stop="solved",
         steps=SIZES[budget].steps(length),
