@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,6 +54,7 @@ def reach(
     """
     import torch
 
+    from unrolled.analysis.batches import last_answer
     from unrolled.analysis.reach import model_reach, sequence_replacement
     from unrolled.errors import InputError
     from unrolled.experiments.instruments import reach_findings
@@ -67,13 +69,7 @@ def reach(
         draws = torch.Generator().manual_seed(seed)
         found[each.name] = model_reach(each.model, each.inputs, probes=probes, generator=draws)
         if replacement:
-            model = copy.deepcopy(each.model).double().eval()
-
-            def answer(symbols: torch.Tensor, model: torch.nn.Module = model) -> torch.Tensor:
-                given = model(symbols)
-                said: torch.Tensor = given[0] if isinstance(given, tuple) else given
-                return said[-1] if said.dim() == 3 else said
-
+            answer = functools.partial(last_answer, copy.deepcopy(each.model).double().eval())
             found[f"{each.name}, replaced"] = sequence_replacement(answer, each.inputs, generator=draws)
     if ring is not None:
         found[f"GCN of {ring} layers on a ring"] = _ring(len(looked[0].inputs), ring, seed)

@@ -28,7 +28,7 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch import Tensor
 
-from unrolled.analysis.batches import require_batch
+from unrolled.analysis.batches import last_answer, require_batch
 from unrolled.analysis.gradients.spectra import recurrent_blocks
 from unrolled.analysis.gradients.values import LayerGradients, StateGradients
 from unrolled.analysis.gradients.walk import Walk, watched
@@ -78,9 +78,7 @@ def state_gradients(
     answers = targets[-1] if targets.dim() == 2 else targets
 
     def loss(model: torch.nn.Module) -> Tensor:
-        logits = model(inputs) if isinstance(model, SequenceClassifier) else model(inputs)[0]
-        logits = logits[-1] if logits.dim() == 3 else logits
-        return marking.loss_nats(logits, answers)
+        return marking.loss_nats(last_answer(model, inputs), answers)
 
     found = _look(model, loss, contributions=contributions, keep=keep, chunk=chunk)
     return _only(found)
