@@ -21,6 +21,7 @@ __all__ = [
     "decimal",
     "differences",
     "evaluations",
+    "grouped",
     "is_solved",
     "join",
     "listed",
@@ -139,8 +140,13 @@ def _plain(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(_plain, value))
     if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}".replace(",", " ")
+        return grouped(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def grouped(count: int) -> str:
+    """A whole number for people, a space after every three digits from its end."""
+    return f"{count:,}".replace(",", " ")
 
 
 def named_cell(run: Run, cells: Sequence[str]) -> str | None:

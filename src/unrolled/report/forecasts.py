@@ -10,6 +10,7 @@ from unrolled.data import ProteinMotion
 from unrolled.data.adenylate_kinase import adenylate_kinase_is_here
 from unrolled.errors import UnrolledError
 from unrolled.experiments import Curve, Figure, Table
+from unrolled.experiments.readings import grouped
 from unrolled.record import Run, load_forecaster
 from unrolled.spec import ForecastSpec, ProteinSpec
 
@@ -71,10 +72,9 @@ def _table(run: Run, found: ForecastEvaluation) -> Table:
     rows = [(name, *(f"{each:.4g}" for each in errors.rmse)) for name, errors in _all(run, found).items()]
     for name in found.baselines:
         rows.append((f"skill over {name}", *(f"{each:+.3f}" for each in found.skill(name))))
-    count = f"{found.count[0]:,}".replace(",", " ")
     caption = (
-        f"Root mean square error in {_unit(run)} over {count} targets of the test. Skill is 1 - RMSE / RMSE of the "
-        "other: 0 is as good, below 0 worse."
+        f"Root mean square error in {_unit(run)} over {grouped(found.count[0])} targets of the test. Skill is 1 - RMSE "
+        "/ RMSE of the other: 0 is as good, below 0 worse."
     )
     return Table("Errors on test windows", header, tuple(rows), caption, sources=(run.name,))
 

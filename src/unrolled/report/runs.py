@@ -11,7 +11,7 @@ from unrolled.analysis.motion import Motion
 from unrolled.data import Choice
 from unrolled.experiments import Curve, Figure, Table, Text
 from unrolled.experiments.instruments import along_figures
-from unrolled.experiments.readings import series
+from unrolled.experiments.readings import grouped, series
 from unrolled.record import Run
 from unrolled.report.forecasts import view_forecasts
 from unrolled.report.origins import describe
@@ -67,7 +67,7 @@ def outcome(run: Run) -> str:
     if run.result is None:
         reached = max((int(line["step"]) for line in run.metrics()), default=0)
         return f"Not finished: {reached} of {run.spec.training.steps} steps are on record."
-    steps = f"{_number(run.result['steps'])} steps"
+    steps = f"{grouped(run.result['steps'])} steps"
     accuracy, tested = _evaluated(run).get("accuracy"), _tested(run).get("accuracy")
     reached_words = f", accuracy {accuracy:.3f} on {_unseen(run)}" if accuracy is not None else ""
     reached_words += f" and {tested:.3f} on test data" if tested is not None else ""
@@ -85,12 +85,8 @@ def outcome(run: Run) -> str:
         "validation": "Stopped, as validation got no better, after",
     }.get(str(run.result["stopped"]), "Ended after")
     kept = run.weights_of_step()
-    of = "" if kept == run.result["steps"] else f", with the weights of step {_number(kept)}"
+    of = "" if kept == run.result["steps"] else f", with the weights of step {grouped(kept)}"
     return f"{how} {steps}{reached_words}{of}."
-
-
-def _number(count: int) -> str:
-    return f"{count:,}".replace(",", " ")
 
 
 def origin_line(run: Run) -> str:
@@ -177,7 +173,7 @@ def _evaluation(run: Run) -> Table | None:
         (f"{_WORDS[key]}, test", f"{value:.4f}" if isinstance(value, float) else str(value))
         for key, value in _tested(run).items()
     ]
-    title = f"Evaluation of the weights of step {_number(run.weights_of_step())}"
+    title = f"Evaluation of the weights of step {grouped(run.weights_of_step())}"
     return Table(title, ("Quantity", "Value"), tuple(rows)) if rows else None
 
 
