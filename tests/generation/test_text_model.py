@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -64,6 +65,7 @@ def test_it_writes_words(book: unrolled.TextModel) -> None:
     assert text == "".join(book.stream("Sleeping beauty is", 400, choice=Choice(temperature=0.5)))
     assert text != book.generate("Sleeping beauty is", 400, seed=1)
     first, second = book.samples(2, "Sleeping beauty is", 50, choice=Choice(temperature=0.5))
+    assert book.samples(np.int64(2), "Sleeping beauty is", 50, choice=Choice(temperature=0.5)) == (first, second)
     assert first == "Sleeping beauty is" + text[:50] != second
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, final
+from typing import Any, SupportsIndex, final
 
 import torch
 from torch import Tensor
@@ -157,7 +157,7 @@ class TextModel:
             InputError: a count below 1.
         """
         require_length(length)
-        if not isinstance(count, int) or count < 1:
+        if not isinstance(count, SupportsIndex) or count < 1:
             raise InputError(f"samples is {count!r}: a whole number, at least 1")
         stream = Stream(self.model, self.vocabulary, [prompt] * count, choice=choice, seed=seed)
         pieces = [stream.starts, *(stream.texts(piece) for piece in stream.pieces(length))]
