@@ -228,23 +228,20 @@ def test_metrics_that_are_being_written(tmp_path: Path) -> None:
         assert len(run.metrics()) == (place >= first) + (place == len(whole))
 
 
-@pytest.mark.parametrize("line", [b"{half\n", b"[1]\n", b"\n", b"\xff\xfe\n", b'"text"\n', b"[" * 100_000 + b"\n"])
-def test_metrics_that_are_damaged(line: bytes, tmp_path: Path) -> None:
-    run = open_run(write_run(tmp_path / "run"))
-    with (run.path / "metrics.jsonl").open("ab") as file:
-        file.write(line)
-    with pytest.raises(RecordError, match="line 3 is no JSON object"):
-        run.metrics()
+NO_OBJECTS = [b"{half\n", b"[1]\n", b"\n", b"\xff\xfe\n", b'"text"\n', b"[" * 100_000 + b"\n"]
+NO_METRICS = [b"{}\n", b'{"kind": "train"}\n', b'{"kind": "train", "step": "2"}\n', b'{"step": 2}\n']
 
 
 @pytest.mark.parametrize(
-    "line", [b"{}\n", b'{"kind": "train"}\n', b'{"kind": "train", "step": "2"}\n', b'{"step": 2}\n']
+    ("line", "words"),
+    [(line, "line 3 is no JSON object") for line in NO_OBJECTS]
+    + [(line, "a line has no step, or no kind") for line in NO_METRICS],
 )
-def test_metrics_of_others(line: bytes, tmp_path: Path) -> None:
+def test_metrics_that_are_damaged(line: bytes, words: str, tmp_path: Path) -> None:
     run = open_run(write_run(tmp_path / "run"))
     with (run.path / "metrics.jsonl").open("ab") as file:
         file.write(line)
-    with pytest.raises(RecordError, match="a line has no step, or no kind"):
+    with pytest.raises(RecordError, match=words):
         run.metrics()
 
 

@@ -200,7 +200,8 @@ def _is_gate(name: object, gate: object, B: int) -> bool:
         isinstance(name, str)
         and isinstance(gate, Tensor)
         and gate.dim() == 2
-        and (gate.shape[0] == B and gate.is_floating_point())
+        and gate.shape[0] == B
+        and gate.is_floating_point()
     )
 
 
